@@ -1,0 +1,44 @@
+//! What the author of an fs9 provider reads.
+//!
+//! A *provider* serves a tree of files. It implements [`Provider`], which speaks of nodes as the kernel does. The
+//! smallest provider implements five methods; every other operation answers `ENOSYS` until it is written.
+//!
+//! Invariants: names and targets are bytes; times are nanoseconds; an error always has an errno.
+#![forbid(unsafe_code)]
+
+mod attr;
+mod call;
+mod caller;
+mod capabilities;
+mod change;
+mod dir;
+mod entry;
+mod error;
+mod id;
+mod name;
+mod operation;
+mod provider;
+mod setattr;
+mod statfs;
+mod time;
+
+pub use attr::Attr;
+pub use call::{Call, Cancellation, Deadline};
+pub use caller::Caller;
+pub use capabilities::{Capabilities, Execution};
+pub use change::{Change, ChangeSink};
+pub use dir::{DirEntry, DirSink, Fill, MAX_COOKIE};
+pub use entry::{Entry, OpenTraits, Opened};
+pub use error::{Error, Result};
+pub use fs9_abi::{
+    ErrorKind, FallocateMode, FileType, IoctlFlags, OpenFlags, PollEvents, RenameFlags, Whence, XattrFlags,
+};
+pub use id::{FileHandle, NodeId, ObjectId};
+pub use name::{NAME_MAX, Name};
+pub use operation::Operation;
+pub use provider::{
+    CopyRange, IoctlReply, IoctlRequest, NewNode, OpenNode, Place, PollWaker, Provider, WriteOptions,
+};
+pub use setattr::{SetAttr, SetTime};
+pub use statfs::StatFs;
+pub use time::Timestamp;
