@@ -1,0 +1,10 @@
+//! What users of a mount see, compared with the native file system beside it.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod attacker;
+mod descriptors;
+mod identity;
+mod names;
+mod open_files;
+mod privileges;
