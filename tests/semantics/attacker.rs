@@ -67,7 +67,7 @@ fn work(mount: &Mounted) -> usize {
             1 => {
                 let flags = OFlags::WRONLY | OFlags::CREATE;
                 let made = rustix::fs::openat(&dir, "made", flags, Mode::from_raw_mode(0o666));
-                drop(made.and_then(|file| rustix::io::write(file, b"made")));
+                made.and_then(|file| rustix::io::write(file, b"made")).ok();
             }
             2 => {
                 rustix::fs::mkdirat(&dir, "sub", Mode::from_raw_mode(0o777)).ok();
