@@ -142,5 +142,5 @@ unmount_all() {
     exit "$status"
 }
 
-# A directory of the script's own, removed at its end.
-make_work_directory() { WORK_DIRECTORY=$(mktemp -d "${1:-${TMPDIR:-/tmp}}/fs9-$FS9_SCRIPT.XXXXXX"); }
+# make_work_directory PARENT: a directory of the script's own, removed at its end.
+make_work_directory() { WORK_DIRECTORY=$(mktemp -d "$1/fs9-$FS9_SCRIPT.XXXXXX"); }

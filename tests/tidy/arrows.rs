@@ -62,7 +62,8 @@ fn forbidden_uses(uses: &[Use]) -> Vec<String> {
             continue;
         }
         let by_arrow = reachable(provider, &arrows).contains(used.as_str()) || used == provider;
-        if !by_arrow && !(*in_tests_only && FOR_TESTS.contains(&used.as_str())) {
+        let for_tests = *in_tests_only && FOR_TESTS.contains(&used.as_str());
+        if !(by_arrow || for_tests) {
             found.push(format!("{user}: may not use {used}"));
         }
     }
