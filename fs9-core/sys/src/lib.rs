@@ -1,1 +1,17 @@
-//! Placeholder.
+//! System calls that fs9 needs and rustix lacks: file handles, identities of single threads, directory reading into a
+//! kept buffer, inode ioctls, and becoming a daemon.
+//!
+//! Invariants: every function returns `io::Result`; one unsafe operation a block, with its reason; no policy.
+
+pub mod credentials;
+mod daemon;
+mod directory;
+mod file_handle;
+mod inode_ioctl;
+
+pub use daemon::{Daemon, Detached, Outcome, Waiter, detach};
+pub use directory::{RawEntry, parse_entry, read_directory};
+pub use file_handle::{FILE_HANDLE_MAX, FileHandleBytes, open_by_handle, take_handle};
+pub use inode_ioctl::{
+    ExtendedFlags, extended_flags, inode_flags, inode_version, set_extended_flags, set_inode_flags,
+};
