@@ -5,6 +5,9 @@
 mod attacker;
 mod descriptors;
 mod identity;
+mod locks;
+mod mounts;
 mod names;
 mod open_files;
 mod privileges;
+mod ranges;

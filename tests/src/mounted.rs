@@ -15,6 +15,8 @@ pub struct MountPlan {
     pub source: Option<String>,
     /// The text after `-o`.
     pub options: String,
+    /// Mounts the directory that holds the mount point itself.
+    pub source_holds_mount_point: bool,
     /// Runs the daemon under this soft and hard limit of open files.
     pub open_files_max: Option<u64>,
 }
@@ -156,6 +158,7 @@ fn command(plan: &MountPlan, scratch: &Path) -> Command {
     }
     match &plan.source {
         Some(source) => command.arg(source),
+        None if plan.source_holds_mount_point => command.arg(scratch),
         None => command.arg(scratch.join("source")),
     };
     command.arg(scratch.join("mnt")).env("NOTIFY_SOCKET", scratch.join("notify")).stdin(Stdio::null());
