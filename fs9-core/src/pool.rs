@@ -1,0 +1,257 @@
+//! Threads of its own for each provider that may block.
+//!
+//! One shared pool would let the calls of one hung provider take the threads of all others. Threads start when there
+//! is work and none is idle, up to a limit, and end after an idle time. Calls beyond that wait in a bounded queue, and
+//! beyond the queue they are refused with `EAGAIN`: the caller is told at once that the provider does not keep up, and
+//! that trying later may help, which neither waiting for a deadline nor `EIO` would tell.
+//!
+//! Invariants: at most `threads_max` threads; a panic of a job ends neither its thread nor the count of threads.
+//! Lock order: `state` alone; it is not held while a job runs or a thread starts.
+
+use crate::slot::{CallSlot, Reply};
+use crate::{Overdue, Watch, Watchdog};
+use fs9_sdk::{Call, Cancellation, Deadline, Error, ErrorKind, Result};
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// Work for a thread of the pool.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// How long a thread waits for more work: longer than the pauses between the calls of one program, short enough that
+/// an unused mount soon has no thread.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Job>,
+    /// Threads that exist or are being started.
+    threads: usize,
+    /// Threads that wait for work.
+    idle: usize,
+    closed: bool,
+}
+
+struct Shared {
+    name: String,
+    threads_max: usize,
+    queue_max: usize,
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+/// A bounded number of threads with a bounded queue. Its threads end when it is dropped and the queue is empty.
+pub struct CallPool {
+    shared: Arc<Shared>,
+}
+
+/// A result of a call that ran on a pool.
+#[derive(Debug)]
+pub enum Delivery<R, T> {
+    /// The call ended in time: the result is to be given to the reply.
+    InTime(R, T),
+    /// Somebody was told `ETIMEDOUT` before: what the call did has to be undone or invalidated.
+    Late(T),
+}
+
+impl CallPool {
+    /// Returns a pool without threads. Its threads will have this name. Both limits are at least one.
+    pub fn new(name: &str, threads_max: usize, queue_max: usize) -> Arc<CallPool> {
+        let (threads_max, queue_max) = (threads_max.max(1), queue_max.max(1));
+        let (state, work) = (Mutex::default(), Condvar::new());
+        let shared = Shared { name: name.to_owned(), threads_max, queue_max, state, work };
+        Arc::new(CallPool { shared: Arc::new(shared) })
+    }
+
+    /// Hands a job to a thread. A panic in it is caught and logged.
+    ///
+    /// # Errors
+    /// `EAGAIN` if all threads are busy and the queue is full, or no thread could be started at all.
+    pub fn submit(&self, job: Job) -> Result<()> {
+        let mut state = self.shared.state.lock();
+        let has_thread = state.idle > state.queue.len();
+        let start = !has_thread && state.threads < self.shared.threads_max;
+        if !has_thread && !start && state.queue.len() >= self.shared.queue_max {
+            return Err(Error::new(ErrorKind::WouldBlock).because("too many calls wait for this provider"));
+        }
+        state.queue.push_back(job);
+        if !start {
+            drop(state);
+            self.shared.work.notify_one();
+            return Ok(());
+        }
+        state.threads += 1;
+        drop(state);
+        self.start_thread()
+    }
+
+    fn start_thread(&self) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let started = std::thread::Builder::new().name(shared.name.clone()).spawn(move || run(&shared));
+        let Err(cause) = started else { return Ok(()) };
+        let mut state = self.shared.state.lock();
+        state.threads -= 1;
+        if state.threads > 0 {
+            // Those that run come to the job in time.
+            return Ok(());
+        }
+        // With no thread at all, the last job is the one that was just given.
+        state.queue.pop_back();
+        Err(Error::new(ErrorKind::WouldBlock)
+            .during("start a thread for")
+            .at(&self.shared.name)
+            .because(cause))
+    }
+
+    /// Runs `work` on a thread of the pool and gives its result to `deliver` there, in time or late. If the time is up
+    /// first, the pool refuses work, or `work` panics, the reply is refused with `ETIMEDOUT`, `EAGAIN` or `EIO`; each
+    /// reply is used exactly once. `on_timeout` runs after the refusal, on the watchdog's thread.
+    pub fn run<R: Reply, T>(
+        &self,
+        watchdog: &Watchdog,
+        call: &Call,
+        reply: R,
+        work: impl FnOnce() -> T + Send + 'static,
+        deliver: impl FnOnce(Delivery<R, T>) + Send + 'static,
+    ) {
+        let slot = Arc::new(Watched { slot: CallSlot::new(reply), cancellation: call.cancellation.clone() });
+        let watch = watch(watchdog, call.deadline, &slot);
+        let worker = Arc::clone(&slot);
+        let job = move || {
+            let result = catch_unwind(AssertUnwindSafe(work));
+            drop(watch);
+            match (result, worker.slot.answer()) {
+                (Ok(value), Some(reply)) => deliver(Delivery::InTime(reply, value)),
+                (Ok(value), None) => deliver(Delivery::Late(value)),
+                (Err(_), Some(reply)) => reply.refuse(panicked()),
+                (Err(_), None) => tracing::error!("a call panicked after its deadline"),
+            }
+        };
+        if let Err(error) = self.submit(Box::new(job))
+            && let Some(reply) = slot.slot.answer()
+        {
+            reply.refuse(error);
+        }
+    }
+
+    /// Runs `work` on a thread of the pool and waits for its result until the call's deadline. A result that comes
+    /// later is given to `undo`, on the pool's thread.
+    ///
+    /// # Errors
+    /// `ETIMEDOUT`, `EAGAIN` as [`CallPool::submit`], `EIO` if `work` panicked.
+    pub fn call<T: Send + 'static>(
+        &self,
+        call: &Call,
+        work: impl FnOnce() -> T + Send + 'static,
+        undo: impl FnOnce(T) + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        let slot = Arc::new(CallSlot::new(sender));
+        let worker = Arc::clone(&slot);
+        self.submit(Box::new(move || {
+            let result = catch_unwind(AssertUnwindSafe(work));
+            match (result, worker.answer()) {
+                // The waiting thread lost the race, so it waits for what is sent here.
+                (result, Some(sender)) => drop(sender.send(result)),
+                (Ok(value), None) => undo(value),
+                (Err(_), None) => tracing::error!("a call panicked after its deadline"),
+            }
+        }))?;
+        let received = match call.deadline {
+            Deadline::At(moment) => {
+                let left = moment.saturating_duration_since(std::time::Instant::now());
+                match receiver.recv_timeout(left) {
+                    Err(_) if slot.time_out().is_some() => {
+                        call.cancellation.cancel();
+                        return Err(ErrorKind::TimedOut.into());
+                    }
+                    Err(_) => receiver.recv(),
+                    Ok(result) => Ok(result),
+                }
+            }
+            Deadline::Unlimited | Deadline::Wait => receiver.recv(),
+        };
+        received.ok().and_then(std::result::Result::ok).ok_or_else(panicked)
+    }
+
+    /// Returns the number of threads that exist.
+    pub fn threads(&self) -> usize {
+        self.shared.state.lock().threads
+    }
+
+    /// Returns the number of calls that wait for a thread.
+    pub fn queued(&self) -> usize {
+        self.shared.state.lock().queue.len()
+    }
+}
+
+impl Drop for CallPool {
+    fn drop(&mut self) {
+        self.shared.state.lock().closed = true;
+        self.shared.work.notify_all();
+    }
+}
+
+fn panicked() -> Error {
+    Error::new(ErrorKind::Io).because("the provider panicked")
+}
+
+/// A slot whose deadline the watchdog knows.
+struct Watched<R> {
+    slot: CallSlot<R>,
+    cancellation: Cancellation,
+}
+
+impl<R: Reply> Overdue for Watched<R> {
+    fn overdue(&self) {
+        if let Some(reply) = self.slot.time_out() {
+            self.cancellation.cancel();
+            reply.refuse(ErrorKind::TimedOut.into());
+        }
+    }
+}
+
+fn watch<R: Reply>(watchdog: &Watchdog, deadline: Deadline, slot: &Arc<Watched<R>>) -> Option<Watch> {
+    let Deadline::At(moment) = deadline else { return None };
+    let slot: Weak<Watched<R>> = Arc::downgrade(slot);
+    Some(watchdog.watch(moment, slot))
+}
+
+/// The life of a thread.
+fn run(shared: &Shared) {
+    let mut state = shared.state.lock();
+    loop {
+        if let Some(job) = state.queue.pop_front() {
+            parking_lot::MutexGuard::unlocked(&mut state, || {
+                if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                    tracing::error!(pool = shared.name, "a job panicked");
+                }
+            });
+            continue;
+        }
+        if state.closed {
+            break;
+        }
+        state.idle += 1;
+        let waited = shared.work.wait_for(&mut state, IDLE_MAX);
+        state.idle -= 1;
+        if waited.timed_out() && state.queue.is_empty() {
+            break;
+        }
+    }
+    state.threads -= 1;
+}
+
+impl fmt::Debug for CallPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.shared.state.lock();
+        f.debug_struct("CallPool")
+            .field("name", &self.shared.name)
+            .field("threads", &state.threads)
+            .field("queued", &state.queue.len())
+            .finish_non_exhaustive()
+    }
+}
