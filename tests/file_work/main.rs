@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clock::Clock;
-use rows::{Ground, ROWS};
+use rows::{Ground, OBJECTS, ROWS};
 
 fn main() -> ExitCode {
     match run() {
@@ -38,6 +38,7 @@ fn run() -> io::Result<()> {
         directory: PathBuf::from(directory),
         backing: PathBuf::from(backing),
         clock: Clock::new(daemon),
+        objects: OBJECTS,
     };
     let mut output = io::stdout().lock();
     for (name, row) in ROWS {
