@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod bind;
+pub mod control;
 mod deadline;
 mod handles;
 mod histogram;
@@ -33,7 +34,7 @@ pub use mount::{Mount, MountUse};
 pub use namespace::{ChangedEntry, Namespace, NamespaceChange, TableGuard};
 pub use options::{CALL_TIMEOUT_DEFAULT, MountOptions, QUEUE_MAX_DEFAULT, THREADS_MAX_DEFAULT};
 pub use path::{Components, VfsPath};
-pub use pool::{CallPool, Delivery, Job};
+pub use pool::{CallPool, Delivery, Job, PoolLoad};
 pub use slot::{CallSlot, Reply, SlotState};
 pub use statistics::{OperationStatistics, SLOW_CALL, Statistics};
 pub use sweeper::Sweeper;

@@ -72,7 +72,6 @@ pub struct Namespace {
 
 impl Namespace {
     /// Returns a namespace without mounts.
-    #[expect(clippy::new_ret_no_self, reason = "a namespace is always shared")]
     pub fn new() -> Arc<Namespace> {
         Arc::new(Namespace {
             table: ArcSwap::from_pointee(MountTable::empty()),

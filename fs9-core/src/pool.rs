@@ -33,6 +33,21 @@ struct State {
     /// Threads that wait for work.
     idle: usize,
     closed: bool,
+    timed_out: u64,
+    refused: u64,
+}
+
+/// How busy a pool is, and what it could not do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolLoad {
+    /// Threads that exist.
+    pub threads: usize,
+    /// Calls that wait for a thread.
+    pub queued: usize,
+    /// Calls whose caller was told `ETIMEDOUT`, ever.
+    pub timed_out: u64,
+    /// Calls that were refused with `EAGAIN`, ever.
+    pub refused: u64,
 }
 
 struct Shared {
@@ -75,6 +90,7 @@ impl CallPool {
         let has_thread = state.idle > state.queue.len();
         let start = !has_thread && state.threads < self.shared.threads_max;
         if !has_thread && !start && state.queue.len() >= self.shared.queue_max {
+            state.refused += 1;
             return Err(Error::new(ErrorKind::WouldBlock).because("too many calls wait for this provider"));
         }
         state.queue.push_back(job);
@@ -100,6 +116,7 @@ impl CallPool {
         }
         // With no thread at all, the last job is the one that was just given.
         state.queue.pop_back();
+        state.refused += 1;
         Err(Error::new(ErrorKind::WouldBlock)
             .during("start a thread for")
             .at(&self.shared.name)
@@ -108,7 +125,7 @@ impl CallPool {
 
     /// Runs `work` on a thread of the pool and gives its result to `deliver` there, in time or late. If the time is up
     /// first, the pool refuses work, or `work` panics, the reply is refused with `ETIMEDOUT`, `EAGAIN` or `EIO`; each
-    /// reply is used exactly once. `on_timeout` runs after the refusal, on the watchdog's thread.
+    /// reply is used exactly once. The refusal of an overdue call comes from the watchdog's thread.
     pub fn run<R: Reply, T>(
         &self,
         watchdog: &Watchdog,
@@ -117,7 +134,11 @@ impl CallPool {
         work: impl FnOnce() -> T + Send + 'static,
         deliver: impl FnOnce(Delivery<R, T>) + Send + 'static,
     ) {
-        let slot = Arc::new(Watched { slot: CallSlot::new(reply), cancellation: call.cancellation.clone() });
+        let slot = Arc::new(Watched {
+            slot: CallSlot::new(reply),
+            cancellation: call.cancellation.clone(),
+            pool: Arc::clone(&self.shared),
+        });
         let watch = watch(watchdog, call.deadline, &slot);
         let worker = Arc::clone(&slot);
         let job = move || {
@@ -166,6 +187,7 @@ impl CallPool {
                 match receiver.recv_timeout(left) {
                     Err(_) if slot.time_out().is_some() => {
                         call.cancellation.cancel();
+                        self.shared.state.lock().timed_out += 1;
                         return Err(ErrorKind::TimedOut.into());
                     }
                     Err(_) => receiver.recv(),
@@ -177,14 +199,15 @@ impl CallPool {
         received.ok().and_then(std::result::Result::ok).ok_or_else(panicked)
     }
 
-    /// Returns the number of threads that exist.
-    pub fn threads(&self) -> usize {
-        self.shared.state.lock().threads
-    }
-
-    /// Returns the number of calls that wait for a thread.
-    pub fn queued(&self) -> usize {
-        self.shared.state.lock().queue.len()
+    /// Returns how busy the pool is.
+    pub fn load(&self) -> PoolLoad {
+        let state = self.shared.state.lock();
+        PoolLoad {
+            threads: state.threads,
+            queued: state.queue.len(),
+            timed_out: state.timed_out,
+            refused: state.refused,
+        }
     }
 }
 
@@ -203,12 +226,14 @@ fn panicked() -> Error {
 struct Watched<R> {
     slot: CallSlot<R>,
     cancellation: Cancellation,
+    pool: Arc<Shared>,
 }
 
 impl<R: Reply> Overdue for Watched<R> {
     fn overdue(&self) {
         if let Some(reply) = self.slot.time_out() {
             self.cancellation.cancel();
+            self.pool.state.lock().timed_out += 1;
             reply.refuse(ErrorKind::TimedOut.into());
         }
     }
@@ -247,11 +272,7 @@ fn run(shared: &Shared) {
 
 impl fmt::Debug for CallPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.shared.state.lock();
-        f.debug_struct("CallPool")
-            .field("name", &self.shared.name)
-            .field("threads", &state.threads)
-            .field("queued", &state.queue.len())
-            .finish_non_exhaustive()
+        let (name, load) = (&self.shared.name, self.load());
+        f.debug_struct("CallPool").field("name", name).field("load", &load).finish_non_exhaustive()
     }
 }

@@ -26,16 +26,11 @@ struct Counters {
 pub struct Statistics {
     operations: [OnceLock<Box<Counters>>; OPERATIONS],
     slow: AtomicU64,
-    timed_out: AtomicU64,
 }
 
 impl Default for Statistics {
     fn default() -> Statistics {
-        Statistics {
-            operations: [const { OnceLock::new() }; OPERATIONS],
-            slow: AtomicU64::new(0),
-            timed_out: AtomicU64::new(0),
-        }
+        Statistics { operations: [const { OnceLock::new() }; OPERATIONS], slow: AtomicU64::new(0) }
     }
 }
 
@@ -66,19 +61,9 @@ impl Statistics {
         self.slow.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a call whose caller was told `ETIMEDOUT`.
-    pub fn record_timed_out(&self) {
-        self.timed_out.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Returns the number of calls that took longer than [`SLOW_CALL`].
     pub fn slow(&self) -> u64 {
         self.slow.load(Ordering::Relaxed)
-    }
-
-    /// Returns the number of calls whose caller was told `ETIMEDOUT`.
-    pub fn timed_out(&self) -> u64 {
-        self.timed_out.load(Ordering::Relaxed)
     }
 
     /// Returns what was counted of an operation, or `None` if it was never called.

@@ -1,0 +1,82 @@
+//! The control directory `.fs9`: what a namespace does, as files, and commands to it, as writes.
+//!
+//! It is a provider like any other, mounted with `hidden` at `/.fs9`. The directory is 0700, its files 0400, `ctl` 0600,
+//! all owned by the user of the daemon; the checks here do not rely on those of the kernel. What a file says is made
+//! when it is opened.
+//!
+//! # Formats
+//!
+//! One record a line, fields separated by one tab, in the order given here; later versions add fields at the end only.
+//! In names and paths a space, tab, newline or backslash is written as `\040`, `\011`, `\012` or `\134`, as in
+//! `/proc/mounts` (`proc_pid_mounts(5)`); all other bytes stand as they are. An empty field is `-`. Hidden mounts are not
+//! shown.
+//!
+//! | File | Fields |
+//! |---|---|
+//! | `version` | the version of fs9 |
+//! | `mounts` | mount, origin, path, provider, source, `ro` or `rw`, uses (open files), what forbids passthrough |
+//! | `providers` | origin, provider, source, `inline` or `may-block`, threads, queued calls, calls over 10 s, calls timed out, calls refused because the queue was full |
+//! | `stats` | origin, operation, calls, errors, mean, 50th, 90th, 99th and 99.9th percentile, maximum of the latency (ns) |
+//! | `handles` | handle, mount, node, `r`, `w`, `rw` or `dir`, process that opened it |
+//! | `ctl` | `ok` or the name of an errno, then the answer to the reader's last command; empty if there was none |
+//!
+//! # Commands
+//!
+//! One write to `ctl` is one command of at most [`COMMAND_MAX`] bytes, with or without a newline at its end. A refused
+//! command fails the write with its errno.
+
+mod provider;
+mod report;
+mod results;
+
+pub use provider::{ControlOptions, ControlProvider};
+
+use crate::MountId;
+use fs9_sdk::{Caller, NodeId, Result};
+
+/// The longest command, in bytes: what one write of a pipe passes unbroken, and more than a path needs.
+pub const COMMAND_MAX: usize = 4096;
+
+/// Understands the commands that are written to `ctl`.
+pub trait Commands: Send + Sync {
+    /// Runs one command and returns what reading `ctl` then says. The line has no newline and no NUL, and is not empty.
+    /// No lock is held, and it runs on a thread that may block.
+    ///
+    /// # Errors
+    /// What the write fails with; its text is what reading `ctl` then says.
+    fn run(&self, caller: Caller, line: &[u8]) -> Result<String>;
+}
+
+/// What a handle is open for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenFor {
+    /// Reading.
+    Read,
+    /// Writing.
+    Write,
+    /// Reading and writing.
+    ReadWrite,
+    /// Listing a directory.
+    Listing,
+}
+
+/// A line of `handles`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenHandle {
+    /// The number of the handle.
+    pub handle: u64,
+    /// The mount that it is open on.
+    pub mount: MountId,
+    /// The provider's node.
+    pub node: NodeId,
+    /// What it is open for.
+    pub purpose: OpenFor,
+    /// The process that opened it.
+    pub pid: u32,
+}
+
+/// Knows what is open.
+pub trait HandleReport: Send + Sync {
+    /// Returns what is open at this moment.
+    fn open_handles(&self) -> Vec<OpenHandle>;
+}
