@@ -1,0 +1,112 @@
+//! Changing attributes, and what every change of data does to them.
+
+use crate::birth::is_in_group;
+use crate::node::{Body, Meta, Node};
+use crate::tree::Tree;
+use crate::xattr::{self, remove_capability};
+use fs9_sdk::{Attr, Call, ErrorKind, NodeId, Result, SetAttr, SetTime, Timestamp, XattrFlags};
+
+const SETUID: u16 = 0o4000;
+const SETGID: u16 = 0o2000;
+const GROUP_EXECUTE: u16 = 0o010;
+
+/// Takes the rights away that running a file would give (`setattr_should_drop_suidgid` of Linux).
+fn strip_permissions(meta: &mut Meta) {
+    let mut kept = meta.permissions & !SETUID;
+    if kept & GROUP_EXECUTE != 0 {
+        kept &= !SETGID;
+    }
+    meta.permissions = kept;
+}
+
+impl Tree {
+    /// Changes attributes and returns them as they are afterwards.
+    pub(crate) fn setattr(&self, id: NodeId, changes: &SetAttr) -> Result<Attr> {
+        let node = self.node(id)?;
+        if changes.is_empty() {
+            return Ok(node.attr());
+        }
+        if changes.size.is_some() {
+            node.file()?;
+        }
+        let now = Timestamp::now();
+        if let Some(size) = changes.size {
+            // First, since only this can fail; the order is otherwise unobservable.
+            let resized = node.file()?.set_size(&self.space, size)?;
+            if resized {
+                node.meta.lock().modified(now);
+            }
+        }
+        let mut meta = node.meta.lock();
+        let owns_anew = changes.uid.is_some() || changes.gid.is_some();
+        if !node.is_directory() {
+            if changes.kill_privileges {
+                strip_permissions(&mut meta);
+            }
+            if changes.kill_privileges || owns_anew || changes.size.is_some() {
+                remove_capability(&mut meta, &self.space);
+            }
+        }
+        meta.uid = changes.uid.unwrap_or(meta.uid);
+        meta.gid = changes.gid.unwrap_or(meta.gid);
+        if let Some(permissions) = changes.permissions {
+            meta.set_permissions(permissions);
+        }
+        let moment = |time| match time {
+            SetTime::Now => now,
+            SetTime::At(moment) => moment,
+        };
+        meta.atime = changes.atime.map_or(meta.atime, moment);
+        meta.mtime = changes.mtime.map_or(meta.mtime, moment);
+        let only_same_size = SetAttr { size: changes.size, ..SetAttr::default() } == *changes;
+        if !only_same_size {
+            meta.ctime = now;
+        }
+        drop(meta);
+        Ok(node.attr())
+    }
+
+    /// Notes that the data of a file changes; `strips` as for an ordinary user's write.
+    pub(crate) fn note_write(&self, node: &Node, strips: bool) {
+        let mut meta = node.meta.lock();
+        if strips {
+            strip_permissions(&mut meta);
+        }
+        // Natively any write, also root's, takes file capabilities away.
+        remove_capability(&mut meta, &self.space);
+        meta.modified(Timestamp::now());
+    }
+
+    /// Notes a look at the data of an object.
+    pub(crate) fn note_read(&self, node: &Node) {
+        if !self.noatime {
+            node.meta.lock().accessed(Timestamp::now());
+        }
+    }
+
+    /// Returns the target of a symbolic link.
+    pub(crate) fn readlink(&self, id: NodeId) -> Result<Vec<u8>> {
+        let node = self.node(id)?;
+        let Body::Symlink(target) = &node.body else {
+            return Err(ErrorKind::InvalidArgument.into());
+        };
+        self.note_read(&node);
+        Ok(target.to_vec())
+    }
+
+    /// Sets an extended attribute.
+    pub(crate) fn setxattr(
+        &self,
+        call: &Call,
+        id: NodeId,
+        name: &[u8],
+        value: &[u8],
+        flags: XattrFlags,
+    ) -> Result<()> {
+        let node = self.node(id)?;
+        let is_list = name.starts_with(b"system.");
+        let group = node.meta.lock().gid;
+        let drops_setgid = is_list && !is_in_group(&call.caller, group);
+        xattr::set(&node, &self.space, &xattr::Change { name, value, flags, drops_setgid })
+    }
+}

@@ -1,0 +1,68 @@
+//! What a new object begins with: owner, group, permissions and lists, by creator and directory.
+
+use crate::acl::Acl;
+use crate::node::{Meta, Node};
+use crate::xattr::Extended;
+use fs9_sdk::{Caller, FileType, Timestamp};
+
+const SETGID: u16 = 0o2000;
+const GROUP_EXECUTE: u16 = 0o010;
+
+/// What the creator asks for.
+#[derive(Clone, Copy)]
+pub(crate) struct New<'a> {
+    /// The type.
+    pub(crate) kind: FileType,
+    /// Permissions before umask and default list.
+    pub(crate) permissions: u16,
+    /// For devices: the number.
+    pub(crate) rdev: u32,
+    /// For symbolic links: the target.
+    pub(crate) target: &'a [u8],
+}
+
+impl New<'_> {
+    /// Returns what a regular file or directory needs.
+    pub(crate) fn plain(kind: FileType, permissions: u16) -> New<'static> {
+        New { kind, permissions, rdev: 0, target: b"" }
+    }
+}
+
+/// Returns whether the caller belongs to a group, or needs not to, as `CAP_FSETID` allows.
+pub(crate) fn is_in_group(caller: &Caller, gid: u32) -> bool {
+    caller.uid == 0
+        || caller.gid == gid
+        || caller.supplementary_groups().is_ok_and(|groups| groups.contains(&gid))
+}
+
+/// Returns what a new object in `parent` begins with (`inode_init_owner` and `posix_acl_create` of Linux).
+pub(crate) fn meta_of_new(caller: &Caller, parent: &Node, new: &New<'_>, now: Timestamp) -> Meta {
+    let (parent_permissions, parent_gid, default_acl) = {
+        let meta = parent.meta.lock();
+        (meta.permissions, meta.gid, meta.default_acl().cloned())
+    };
+    let is_directory = new.kind == FileType::Directory;
+    let inherits = parent_permissions & SETGID != 0;
+    let gid = if inherits { parent_gid } else { caller.gid };
+    let mut permissions = new.permissions & 0o7777;
+    if inherits && is_directory {
+        permissions |= SETGID;
+    } else if inherits && permissions & (SETGID | GROUP_EXECUTE) == SETGID | GROUP_EXECUTE {
+        // Otherwise anybody could make a program that runs with the directory's group.
+        permissions &= if is_in_group(caller, gid) { !0 } else { !SETGID };
+    }
+    let (permissions, extended) = match default_acl {
+        _ if new.kind == FileType::Symlink => (0o777, None),
+        None => (permissions & !(caller.umask & 0o777) as u16, None),
+        Some(default) => inherit(&default, permissions, is_directory),
+    };
+    let nlink = if is_directory { 2 } else { 1 };
+    let (uid, btime) = (caller.uid, now);
+    Meta { permissions, nlink, uid, gid, atime: now, mtime: now, ctime: now, btime, extended }
+}
+
+fn inherit(default: &Acl, permissions: u16, is_directory: bool) -> (u16, Option<Box<Extended>>) {
+    let (permissions, access) = default.for_new_object(permissions);
+    let access = (!access.is_minimal()).then_some(access);
+    (permissions, Extended::with_acls(access, is_directory.then(|| default.clone())))
+}

@@ -1,0 +1,6 @@
+//! POSIX behaviour of the tree in memory, through the `Provider` trait.
+
+mod attributes;
+mod data;
+mod names;
+mod session;
