@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Enough for the windows of a few instructions to be hit on two processors.
-const ROUNDS: usize = 2_000;
+const ROUNDS: usize = 4_000;
 /// Threads that do the same thing.
 const THREADS: usize = 4;
 

@@ -90,7 +90,8 @@ impl<'a> Session<'a> {
             return Ok((self.lookup(ROOT, &sample.name)?, sample.content.clone()));
         }
         let content = b"a sample of some bytes".to_vec();
-        Ok((self.file(ROOT, "sample", &content)?, content))
+        let made = self.file(ROOT, "sample", &content)?;
+        Ok((Entry { attr: self.getattr(made.node)?, ..made }, content))
     }
 
     pub(crate) fn lookup(&self, parent: NodeId, name: impl AsRef<[u8]>) -> Result<Entry> {
