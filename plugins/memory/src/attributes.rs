@@ -66,15 +66,25 @@ impl Tree {
         Ok(node.attr())
     }
 
-    /// Notes that the data of a file changes; `strips` as for an ordinary user's write.
-    pub(crate) fn note_write(&self, node: &Node, strips: bool) {
+    /// Takes privileges away before the data of a file changes, so that nobody ever runs changed data with them;
+    /// `strips` as for an ordinary user's write.
+    pub(crate) fn before_write(&self, node: &Node, strips: bool) {
         let mut meta = node.meta.lock();
-        if strips {
-            strip_permissions(&mut meta);
-        }
         // Natively any write, also root's, takes file capabilities away.
-        remove_capability(&mut meta, &self.space);
-        meta.modified(Timestamp::now());
+        let mut changed = remove_capability(&mut meta, &self.space);
+        if strips {
+            let before = meta.permissions;
+            strip_permissions(&mut meta);
+            changed |= meta.permissions != before;
+        }
+        if changed {
+            meta.ctime = Timestamp::now();
+        }
+    }
+
+    /// Notes that the data of a file has changed.
+    pub(crate) fn after_write(&self, node: &Node) {
+        node.meta.lock().modified(Timestamp::now());
     }
 
     /// Notes a look at the data of an object.

@@ -70,8 +70,9 @@ impl Tree {
             Body::Special(..) => return Err(ErrorKind::NoSuchDeviceOrAddress.into()),
         };
         if flags.contains(OpenFlags::TRUNCATE) {
+            self.before_write(node, strips(call));
             file.set_size(&self.space, 0)?;
-            self.note_write(node, strips(call));
+            self.after_write(node);
         }
         node.open();
         Ok(Opened {
@@ -87,7 +88,8 @@ impl Tree {
         node.directory()?;
         node.open();
         let handle = self.handles.issue(OpenFlags::empty());
-        Ok(Opened { handle, attr: Some(node.attr()), traits: OpenTraits::empty() })
+        let traits = OpenTraits::KEEP_CACHE | OpenTraits::CACHE_DIR;
+        Ok(Opened { handle, attr: Some(node.attr()), traits })
     }
 
     /// Ends a handle of a file or directory.
@@ -121,10 +123,12 @@ impl Tree {
         let node = self.node(open.node)?;
         // What comes from the page cache already has its place.
         let at_end = handle::appends(open.handle) && !options.from_cache;
-        let written = node.file()?.write(&self.space, (!at_end).then_some(offset), data)?;
-        if written > 0 {
-            self.note_write(&node, options.kill_privileges);
+        if data.is_empty() {
+            return Ok(0);
         }
+        self.before_write(&node, options.kill_privileges);
+        let written = node.file()?.write(&self.space, (!at_end).then_some(offset), data)?;
+        self.after_write(&node);
         Ok(written)
     }
 
@@ -139,8 +143,9 @@ impl Tree {
     ) -> Result<()> {
         handle::check_writable(open.handle)?;
         let node = self.node(open.node)?;
+        self.before_write(&node, strips(call));
         node.file()?.allocate(&self.space, mode, offset, length)?;
-        self.note_write(&node, strips(call));
+        self.after_write(&node);
         Ok(())
     }
 
@@ -168,11 +173,13 @@ impl Tree {
         if same && source_offset.abs_diff(target_offset) < length {
             return Err(ErrorKind::InvalidArgument.into());
         }
-        let copied = self.copy_pieces(call, source, target, (source_offset, target_offset, length))?;
-        if copied > 0 {
-            self.note_read(&source_node);
-            self.note_write(&target_node, strips(call));
+        if length == 0 {
+            return Ok(0);
         }
+        self.before_write(&target_node, strips(call));
+        let copied = self.copy_pieces(call, source, target, (source_offset, target_offset, length))?;
+        self.note_read(&source_node);
+        self.after_write(&target_node);
         Ok(copied)
     }
 

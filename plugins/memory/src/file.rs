@@ -47,9 +47,6 @@ impl File {
     /// # Errors
     /// `ENOSPC` if not one byte fits, `EFBIG` at or beyond the largest size.
     pub(crate) fn write(&self, space: &Space, offset: Option<u64>, data: &[u8]) -> Result<usize> {
-        if data.is_empty() {
-            return Ok(0);
-        }
         let mut pages = self.pages.write();
         let offset = offset.unwrap_or_else(|| self.size());
         if offset >= SIZE_MAX {
@@ -60,7 +57,7 @@ impl File {
         let taken = space.take_pages_up_to(pages.missing(offset..offset + data.len() as u64));
         let written = pages.write(offset, data, taken);
         space.give_back_pages(taken - written.new_pages);
-        if written.bytes == 0 {
+        if written.bytes == 0 && !data.is_empty() {
             return Err(ErrorKind::NoSpace.into());
         }
         self.publish(&pages, offset + written.bytes as u64);

@@ -3,4 +3,8 @@
 mod attributes;
 mod data;
 mod names;
+mod rename;
 mod session;
+mod space;
+mod threads;
+mod xattr;
