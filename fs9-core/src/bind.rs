@@ -8,9 +8,9 @@ use fs9_sdk::{Call, Caller, ErrorKind, FileType, NodeId, Operation, Provider, Re
 use std::sync::Arc;
 
 /// Walks from a mount's root along `rest`. `None` means the root of the provider, which needs no hold.
-pub(crate) fn find(origin: &Arc<Mount>, rest: Components<'_>) -> Result<Option<NodeHold>> {
-    if rest.as_bytes().is_empty() && origin.root() == NodeId::ROOT {
-        return Ok(None);
+pub(crate) fn find(origin: &Arc<Mount>, rest: Components<'_>) -> Result<Option<Arc<NodeHold>>> {
+    if rest.as_bytes().is_empty() {
+        return Ok(origin.root_hold().cloned());
     }
     let provider = Arc::clone(origin.provider());
     let deadline = origin.deadlines().of(Operation::Lookup);
@@ -32,7 +32,7 @@ pub(crate) fn find(origin: &Arc<Mount>, rest: Components<'_>) -> Result<Option<N
             })??
         }
     };
-    Ok(Some(NodeHold { provider, pool, node }))
+    Ok(Some(Arc::new(NodeHold { provider, pool, node })))
 }
 
 /// Looks up name after name; the node that is returned counts as looked up once, those on the way do not.

@@ -58,6 +58,8 @@ struct Shard<T> {
 struct Slots<T> {
     slots: Vec<Slot<T>>,
     first_free: u32,
+    /// Slots with a handle.
+    open: usize,
 }
 
 /// Where a number points.
@@ -94,7 +96,7 @@ pub struct HandleRegistry<T> {
 
 impl<T> Default for HandleRegistry<T> {
     fn default() -> HandleRegistry<T> {
-        let shard = || Shard { slots: Mutex::new(Slots { slots: Vec::new(), first_free: NONE }) };
+        let shard = || Shard { slots: Mutex::new(Slots { slots: Vec::new(), first_free: NONE, open: 0 }) };
         HandleRegistry {
             shards: (0..SHARDS).map(|_| shard()).collect(),
             next_shard: AtomicUsize::new(0),
@@ -116,12 +118,12 @@ impl<T> HandleRegistry<T> {
     /// Beyond four billion open handles.
     pub fn insert(&self, owner: OwnerId, value: T) -> HandleId {
         let value = Arc::new(value);
-        let shard = self.next_shard.fetch_add(1, Ordering::Relaxed) & (SHARDS - 1);
-        let id = self.shards[shard].slots.lock().insert(shard, owner, value);
+        // Counted before it can be found, so that nobody takes off what was not yet added.
         if owner.can_vanish() && self.mortal.fetch_add(1, Ordering::AcqRel) == 0 {
             self.wake_sweeper();
         }
-        id
+        let shard = self.next_shard.fetch_add(1, Ordering::Relaxed) & (SHARDS - 1);
+        self.shards[shard].slots.lock().insert(shard, owner, value)
     }
 
     /// Returns what is open under that number.
@@ -143,12 +145,12 @@ impl<T> HandleRegistry<T> {
 
     /// Returns the number of open handles.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.slots.lock().occupied().count()).sum()
+        self.shards.iter().map(|shard| shard.slots.lock().open).sum()
     }
 
     /// Returns whether nothing is open.
     pub fn is_empty(&self) -> bool {
-        self.shards.iter().all(|shard| shard.slots.lock().occupied().next().is_none())
+        self.len() == 0
     }
 
     /// Returns all open handles, as of the moments at which each shard was looked at.
@@ -208,6 +210,7 @@ impl<T> HandleRegistry<T> {
 
 impl<T> Slots<T> {
     fn insert(&mut self, shard: usize, owner: OwnerId, value: Arc<T>) -> HandleId {
+        self.open += 1;
         let index = self.first_free;
         if let Some(slot) = self.slots.get_mut(index as usize) {
             self.first_free = slot.next_free;
@@ -235,6 +238,7 @@ impl<T> Slots<T> {
             slot.next_free = first_free;
             self.first_free = position.index as u32;
         }
+        self.open -= 1;
         Some(removed)
     }
 
@@ -247,5 +251,33 @@ impl<T> Slots<T> {
 impl<T> fmt::Debug for HandleRegistry<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandleRegistry").field("len", &self.len()).field("mortal", &self.mortal()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HandleId, OwnerId, Position, Slots};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_number_holds_its_three_parts_without_loss() {
+        for (shard, index, generation) in [(0, 0, 1), (63, (1 << 26) - 1, u32::MAX), (5, 77, 1 << 31)] {
+            let Position { shard: s, index: i, generation: g } =
+                HandleId::new(shard, index, generation).position();
+            assert_eq!((s, i, g), (shard, index as usize, generation));
+        }
+    }
+
+    #[test]
+    fn a_slot_whose_generations_are_used_up_is_never_used_again() {
+        let mut slots = Slots { slots: Vec::new(), first_free: super::NONE, open: 0 };
+        slots.insert(0, OwnerId::KERNEL, Arc::new(()));
+        slots.slots[0].generation = u32::MAX;
+        let last = HandleId::new(0, 0, u32::MAX).position();
+        assert!(slots.remove(last).is_some());
+        let next = slots.insert(0, OwnerId::KERNEL, Arc::new(()));
+        assert_eq!(next.position().index, 1);
+        assert!(slots.remove(last).is_none());
+        assert_eq!(slots.open, 1);
     }
 }

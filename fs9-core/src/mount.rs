@@ -54,8 +54,8 @@ pub struct Mount {
     options: MountOptions,
     deadlines: Deadlines,
     uses: AtomicU64,
-    /// For a bind: keeps the node that it shows from being forgotten.
-    _root_hold: Option<NodeHold>,
+    /// For a bind: keeps the node that it shows from being forgotten. Binds of one node share it.
+    root_hold: Option<Arc<NodeHold>>,
 }
 
 impl Mount {
@@ -64,15 +64,19 @@ impl Mount {
         path: VfsPath,
         served: Served,
         options: MountOptions,
-        root_hold: Option<NodeHold>,
+        root_hold: Option<Arc<NodeHold>>,
     ) -> Mount {
         let deadlines = Deadlines::new(served.capabilities.execution, options.call_timeout);
         let root = root_hold.as_ref().map_or(NodeId::ROOT, |hold| hold.node);
-        Mount { id, path, root, served, options, deadlines, uses: AtomicU64::new(0), _root_hold: root_hold }
+        Mount { id, path, root, served, options, deadlines, uses: AtomicU64::new(0), root_hold }
     }
 
     pub(crate) fn served(&self) -> &Served {
         &self.served
+    }
+
+    pub(crate) fn root_hold(&self) -> Option<&Arc<NodeHold>> {
+        self.root_hold.as_ref()
     }
 
     /// Returns the number of this mount.

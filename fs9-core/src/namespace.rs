@@ -176,7 +176,7 @@ impl Namespace {
         let origin = OriginId(self.last_origin.fetch_add(1, Ordering::Relaxed) + 1);
         let statistics = Arc::<Statistics>::default();
         let read_only = options.read_only || provider.capabilities().read_only;
-        let mut layers = Layers::over(provider).with(Timeout::new(Arc::clone(&statistics)));
+        let mut layers = Layers::over(provider).with(Timeout);
         if read_only {
             layers = layers.with(ReadOnly);
         }

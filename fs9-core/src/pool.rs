@@ -54,6 +54,7 @@ struct Shared {
     name: String,
     threads_max: usize,
     queue_max: usize,
+    idle_max: Duration,
     state: Mutex<State>,
     work: Condvar,
 }
@@ -75,10 +76,19 @@ pub enum Delivery<R, T> {
 impl CallPool {
     /// Returns a pool without threads. Its threads will have this name. Both limits are at least one.
     pub fn new(name: &str, threads_max: usize, queue_max: usize) -> Arc<CallPool> {
-        let (threads_max, queue_max) = (threads_max.max(1), queue_max.max(1));
-        let (state, work) = (Mutex::default(), Condvar::new());
-        let shared = Shared { name: name.to_owned(), threads_max, queue_max, state, work };
-        Arc::new(CallPool { shared: Arc::new(shared) })
+        Arc::new(CallPool::with_idle_max(name, threads_max, queue_max, IDLE_MAX))
+    }
+
+    fn with_idle_max(name: &str, threads_max: usize, queue_max: usize, idle_max: Duration) -> CallPool {
+        let shared = Shared {
+            name: name.to_owned(),
+            threads_max: threads_max.max(1),
+            queue_max: queue_max.max(1),
+            idle_max,
+            state: Mutex::default(),
+            work: Condvar::new(),
+        };
+        CallPool { shared: Arc::new(shared) }
     }
 
     /// Hands a job to a thread. A panic in it is caught and logged.
@@ -89,7 +99,7 @@ impl CallPool {
         let mut state = self.shared.state.lock();
         let has_thread = state.idle > state.queue.len();
         let start = !has_thread && state.threads < self.shared.threads_max;
-        if !has_thread && !start && state.queue.len() >= self.shared.queue_max {
+        if !has_thread && state.queue.len() >= self.shared.queue_max {
             state.refused += 1;
             return Err(Error::new(ErrorKind::WouldBlock).because("too many calls wait for this provider"));
         }
@@ -261,7 +271,7 @@ fn run(shared: &Shared) {
             break;
         }
         state.idle += 1;
-        let waited = shared.work.wait_for(&mut state, IDLE_MAX);
+        let waited = shared.work.wait_for(&mut state, shared.idle_max);
         state.idle -= 1;
         if waited.timed_out() && state.queue.is_empty() {
             break;
@@ -274,5 +284,53 @@ impl fmt::Debug for CallPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, load) = (&self.shared.name, self.load());
         f.debug_struct("CallPool").field("name", name).field("load", &load).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CallPool;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    #[test]
+    fn idle_threads_end_and_new_work_starts_new_ones() {
+        let pool = CallPool::with_idle_max("test", 4, 4, Duration::from_millis(5));
+        for _ in 0..3 {
+            let (sender, receiver) = channel();
+            pool.submit(Box::new(move || sender.send(()).unwrap())).unwrap();
+            receiver.recv().unwrap();
+            while pool.load().threads > 0 {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    #[test]
+    fn an_idle_thread_is_used_before_another_is_started() {
+        let pool = CallPool::new("test", 8, 8);
+        for _ in 0..50 {
+            let (sender, receiver) = channel();
+            pool.submit(Box::new(move || sender.send(()).unwrap())).unwrap();
+            receiver.recv().unwrap();
+            while pool.shared.state.lock().idle == 0 {
+                std::thread::yield_now();
+            }
+        }
+        assert_eq!(pool.load().threads, 1);
+    }
+
+    #[test]
+    fn what_is_queued_is_done_also_when_the_pool_is_dropped_meanwhile() {
+        let ((go, gate), (sender, receiver)) = (channel::<()>(), channel());
+        let pool = CallPool::new("test", 1, 8);
+        pool.submit(Box::new(move || gate.recv().unwrap())).unwrap();
+        for number in 0..5 {
+            let sender = sender.clone();
+            pool.submit(Box::new(move || sender.send(number).unwrap())).unwrap();
+        }
+        drop((pool, sender));
+        go.send(()).unwrap();
+        assert_eq!(receiver.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     }
 }

@@ -3,7 +3,7 @@
 //! It starts with the first watch, sleeps until the earliest deadline, sleeps without limit while there is none, and
 //! ends with the watchdog. Lock order: `state` alone; it is not held while a watcher is told.
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -23,6 +23,8 @@ struct State {
     watched: BTreeMap<Key, Weak<dyn Overdue>>,
     last: u64,
     thread_runs: bool,
+    /// While the thread sleeps: when it wakes by itself, if at all.
+    sleeps_until: Option<Option<Instant>>,
     closed: bool,
 }
 
@@ -53,14 +55,17 @@ impl Watchdog {
         let mut state = self.shared.state.lock();
         state.last += 1;
         let key = (deadline, state.last);
-        let is_first = state.watched.first_key_value().is_none_or(|(first, _)| key < *first);
+        // Mostly the thread sleeps until a deadline that lies earlier, also when that call has long been answered; so
+        // one call after another costs no wake-up each.
+        let sleeps_too_long =
+            state.sleeps_until.is_some_and(|until| until.is_none_or(|moment| deadline < moment));
         state.watched.insert(key, call);
         let start = !state.thread_runs;
         state.thread_runs = true;
         drop(state);
         if start {
             self.start();
-        } else if is_first {
+        } else if sleeps_too_long {
             self.shared.changed.notify_one();
         }
         Watch { shared: Arc::clone(&self.shared), key }
@@ -103,22 +108,31 @@ impl Drop for Watch {
 fn run(shared: &Shared) {
     let mut state = shared.state.lock();
     while !state.closed {
-        let Some((&key, _)) = state.watched.first_key_value() else {
-            shared.changed.wait(&mut state);
-            continue;
-        };
-        if key.0 > Instant::now() {
-            // Woken early or late, the loop looks again.
-            let _ = shared.changed.wait_until(&mut state, key.0);
-            continue;
+        let first = state.watched.first_key_value().map(|(key, _)| key.0);
+        match first {
+            Some(moment) if moment <= Instant::now() => tell_first(&mut state),
+            _ => sleep(shared, &mut state, first),
         }
-        if let Some((_, call)) = state.watched.pop_first() {
-            parking_lot::MutexGuard::unlocked(&mut state, || {
-                if let Some(call) = call.upgrade() {
-                    call.overdue();
-                }
-            });
-        }
+    }
+}
+
+/// Sleeps until that moment or a change; woken early, the caller looks again.
+fn sleep(shared: &Shared, state: &mut MutexGuard<'_, State>, until: Option<Instant>) {
+    state.sleeps_until = Some(until);
+    match until {
+        Some(moment) => drop(shared.changed.wait_until(state, moment)),
+        None => shared.changed.wait(state),
+    }
+    state.sleeps_until = None;
+}
+
+fn tell_first(state: &mut MutexGuard<'_, State>) {
+    if let Some((_, call)) = state.watched.pop_first() {
+        MutexGuard::unlocked(state, || {
+            if let Some(call) = call.upgrade() {
+                call.overdue();
+            }
+        });
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A layer is an [`Interceptor`]; [`Layered`] forwards every operation through it, so that a policy is one function and
 //! not thirty-three. Layers are given from the provider outwards: in `Layers::over(p).with(a).with(b)`, a call passes `b`,
-//! then `a`, then reaches `p`. A namespace stacks, from the provider outwards, [`Timeout`] (so that it times the
-//! provider alone), [`ReadOnly`] if asked for, and [`Metrics`] (so that refused calls are counted, too).
+//! then `a`, then reaches `p`. A namespace stacks, from the provider outwards, [`Timeout`],
+//! [`ReadOnly`] if asked for, and [`Metrics`], so that refused calls are counted, too.
 
 mod layered;
 mod metrics;

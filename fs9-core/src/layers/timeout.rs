@@ -1,43 +1,30 @@
-//! Keeps calls from starting too late, and notes those that take long.
+//! Keeps calls from starting too late.
 
 use super::{Intent, Interceptor};
-use crate::Statistics;
-use crate::statistics::SLOW_CALL;
 use fs9_sdk::{Call, Deadline, ErrorKind, Result};
-use std::sync::Arc;
 use std::time::Instant;
 
-/// A layer that refuses to start a call whose deadline has passed or whose caller has gone, and counts and logs those
-/// that took longer than [`SLOW_CALL`]. It cannot end a call; whoever waits for one ends the waiting.
-#[derive(Clone)]
-pub struct Timeout {
-    statistics: Arc<Statistics>,
-}
-
-impl Timeout {
-    /// Returns a layer that counts there.
-    pub fn new(statistics: Arc<Statistics>) -> Timeout {
-        Timeout { statistics }
-    }
-}
+/// A layer that refuses to start a call whose deadline has passed (`ETIMEDOUT`) or that was cancelled (`EINTR`). It
+/// cannot end a call that runs; whoever waits for one ends the waiting.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timeout;
 
 impl Interceptor for Timeout {
-    fn call<T>(&self, intent: Intent, call: Option<&Call>, forward: impl FnOnce() -> Result<T>) -> Result<T> {
-        let begin = Instant::now();
+    fn call<T>(
+        &self,
+        _intent: Intent,
+        call: Option<&Call>,
+        forward: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         if let Some(call) = call {
-            if matches!(call.deadline, Deadline::At(moment) if moment <= begin) {
+            // The clock is read only where there is a deadline.
+            if matches!(call.deadline, Deadline::At(moment) if moment <= Instant::now()) {
                 return Err(ErrorKind::TimedOut.into());
             }
             if call.cancellation.is_cancelled() {
                 return Err(ErrorKind::Interrupted.into());
             }
         }
-        let result = forward();
-        let took = begin.elapsed();
-        if took >= SLOW_CALL && call.is_none_or(|call| call.deadline != Deadline::Wait) {
-            self.statistics.record_slow();
-            tracing::warn!(operation = %intent.operation, seconds = took.as_secs(), "a provider took long");
-        }
-        result
+        forward()
     }
 }
