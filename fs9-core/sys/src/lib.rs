@@ -3,12 +3,14 @@
 //!
 //! Invariants: every function returns `io::Result`; one unsafe operation a block, with its reason; no policy.
 
+mod close;
 pub mod credentials;
 mod daemon;
 mod directory;
 mod file_handle;
 mod inode_ioctl;
 
+pub use close::close;
 pub use daemon::{Daemon, Detached, Outcome, Waiter, detach};
 pub use directory::{RawEntry, parse_entry, read_directory};
 pub use file_handle::{FILE_HANDLE_MAX, FileHandleBytes, open_by_handle, take_handle};

@@ -32,12 +32,15 @@ pub struct Identity<'a> {
     pub gid: u32,
     /// Supplementary groups; `None` where they make no difference, and then there are none.
     pub groups: Option<&'a [u32]>,
-    /// File mode creation mask.
-    pub umask: u32,
+    /// File mode creation mask; `None` where it makes no difference.
+    pub umask: Option<u32>,
 }
 
+/// What the daemon makes for itself is nobody else's to read.
+const DAEMON_UMASK: u32 = 0o077;
+
 /// The daemon itself.
-const DAEMON: Identity<'static> = Identity { uid: 0, gid: 0, groups: None, umask: 0o077 };
+const DAEMON: Identity<'static> = Identity { uid: 0, gid: 0, groups: None, umask: Some(DAEMON_UMASK) };
 
 /// What switching identities takes.
 const NEEDED: CapabilitySet =
@@ -134,13 +137,13 @@ fn prepared() -> io::Result<Thread> {
 
 fn prepare() -> io::Result<Thread> {
     raw::unshare_fs()?;
-    umask(Mode::from_raw_mode(DAEMON.umask));
+    umask(Mode::from_raw_mode(DAEMON_UMASK));
     let mut thread = Thread {
         switching: None,
         uid: DAEMON.uid,
         gid: DAEMON.gid,
         has_groups: false,
-        umask: DAEMON.umask,
+        umask: DAEMON_UMASK,
         fsetid: false,
     };
     if can_switch() {
@@ -160,9 +163,9 @@ fn prepare() -> io::Result<Thread> {
 
 /// Changes what differs, and notes each change as soon as it is in force.
 fn become_identity(mut thread: Thread, wanted: &Identity<'_>) -> io::Result<()> {
-    if thread.umask != wanted.umask {
-        umask(Mode::from_raw_mode(wanted.umask & 0o777));
-        thread.umask = wanted.umask;
+    if let Some(mask) = wanted.umask.filter(|mask| *mask != thread.umask) {
+        umask(Mode::from_raw_mode(mask & 0o777));
+        thread.umask = mask;
         THREAD.set(Some(thread));
     }
     if thread.switching.is_none() {

@@ -12,7 +12,7 @@ fn on_a_thread_of_its_own(test: impl FnOnce(&Path) + Send + 'static) {
 }
 
 fn user(uid: u32) -> Identity<'static> {
-    Identity { uid, gid: uid + 1, groups: None, umask: 0o027 }
+    Identity { uid, gid: uid + 1, groups: None, umask: Some(0o027) }
 }
 
 fn make(path: &Path) -> std::fs::Metadata {

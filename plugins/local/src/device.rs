@@ -1,0 +1,116 @@
+//! The devices whose objects the provider serves.
+//!
+//! Invariants: index 0 is the device of the root; a device keeps its index and public number. The lock is not held
+//! across system calls.
+
+use crate::stat::{Stat, mix};
+use fs9_sys::{FileHandleBytes, open_by_handle, take_handle};
+use parking_lot::RwLock;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, fstatfs, openat};
+use std::io;
+use std::sync::Arc;
+
+/// Index of the device of the root.
+pub(crate) const ROOT_DEVICE: u32 = 0;
+
+/// Devices that keep a descriptor for finding nodes by file handle. Those beyond (snapshots and subvolumes count as
+/// devices) find theirs by name.
+const HANDLE_DEVICES_MAX: usize = 64;
+
+/// Magic numbers of file systems whose writes may fail at close: NFS, SMB, SMB2, CIFS, Ceph, AFS, FUSE
+/// (`statfs(2)`).
+const REMOTE: [u32; 7] = [0x6969, 0x517b, 0xfe53_4d42, 0xff53_4d42, 0x00c3_6400, 0x5346_414f, 0x6573_5546];
+
+/// One device.
+#[derive(Debug)]
+pub(crate) struct Device {
+    /// Major and minor number.
+    number: u64,
+    /// Its number in [`fs9_sdk::ObjectId`]: 0 for that of the root.
+    pub(crate) public: u64,
+    /// A descriptor on its mount, if its nodes can be found by file handle.
+    mount: Option<OwnedFd>,
+    /// Writes may fail as late as at close.
+    pub(crate) flushes: bool,
+}
+
+impl Device {
+    /// Opens the inode of a file handle.
+    pub(crate) fn open_by_handle(&self, handle: &FileHandleBytes) -> io::Result<OwnedFd> {
+        match &self.mount {
+            Some(mount) => open_by_handle(mount, handle),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+/// The devices seen so far.
+pub(crate) struct Devices {
+    root: Arc<Device>,
+    others: RwLock<Vec<Arc<Device>>>,
+    file_handles: bool,
+}
+
+impl Devices {
+    /// Returns the table with the device of the root, which `root` opens. `file_handles` says whether to use them.
+    pub(crate) fn new(root: impl AsFd, stat: &Stat, file_handles: bool) -> Devices {
+        let root = Arc::new(inspect(root, stat, 0, file_handles));
+        Devices { root, others: RwLock::default(), file_handles }
+    }
+
+    /// Returns a device by index.
+    pub(crate) fn get(&self, index: u32) -> Arc<Device> {
+        let other = (index as usize).checked_sub(1).and_then(|at| self.others.read().get(at).cloned());
+        other.unwrap_or_else(|| Arc::clone(&self.root))
+    }
+
+    /// Returns whether the nodes of a device are found again by file handle, not by name.
+    pub(crate) fn has_handles(&self, index: u32) -> bool {
+        if index == ROOT_DEVICE { self.root.mount.is_some() } else { self.get(index).mount.is_some() }
+    }
+
+    /// Returns the public number of a device.
+    pub(crate) fn public(&self, index: u32) -> u64 {
+        if index == ROOT_DEVICE { 0 } else { self.get(index).public }
+    }
+
+    /// Returns the index of an object's device; `file` opens the object.
+    pub(crate) fn index_of(&self, file: impl AsFd, stat: &Stat) -> u32 {
+        if stat.device == self.root.number {
+            return ROOT_DEVICE;
+        }
+        let find = |devices: &[Arc<Device>]| devices.iter().position(|device| device.number == stat.device);
+        let known = find(&self.others.read());
+        if let Some(at) = known {
+            return at as u32 + 1;
+        }
+        let wants_handles = self.file_handles && self.others.read().len() < HANDLE_DEVICES_MAX;
+        // Never 0, which is the root's.
+        let device = inspect(file, stat, mix(stat.device) | 1, wants_handles);
+        let mut others = self.others.write();
+        // Another thread may have been faster.
+        let at = find(&others).unwrap_or_else(|| {
+            others.push(Arc::new(device));
+            others.len() - 1
+        });
+        at as u32 + 1
+    }
+}
+
+/// Finds out what a device can do.
+fn inspect(file: impl AsFd, stat: &Stat, public: u64, wants_handles: bool) -> Device {
+    let kind = fstatfs(&file).map(|statfs| statfs.f_type as u32);
+    let flushes = kind.is_ok_and(|kind| REMOTE.contains(&kind));
+    let mount = if wants_handles { mount_descriptor(&file) } else { None };
+    Device { number: stat.device, public, mount, flushes }
+}
+
+/// Returns a descriptor for `open_by_handle_at(2)`, after a handle has made the way there and back.
+fn mount_descriptor(dir: impl AsFd) -> Option<OwnedFd> {
+    let handle = take_handle(&dir).ok()?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mount = openat(&dir, c".", flags, Mode::empty()).ok()?;
+    open_by_handle(&mount, &handle).ok()?;
+    Some(mount)
+}

@@ -1,0 +1,57 @@
+//! Whether removing a name has to care for the node behind it.
+//!
+//! As long as every known node has its descriptor, unlinking one loses nothing, and one system call does it. Once
+//! descriptors are given up, whoever removes a name first opens what is behind it. The two meet here.
+//!
+//! Invariant: no descriptor is given up while a removal runs that did not care (Dekker's handshake: each side writes
+//! its own word before it reads the other's, all sequentially consistent).
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// The handshake between removals and evictions.
+#[derive(Default)]
+pub(crate) struct Evictions {
+    begun: AtomicBool,
+    careless: AtomicUsize,
+}
+
+/// A removal that does not care for nodes without a descriptor, since there are none.
+pub(crate) struct Careless<'a>(&'a Evictions);
+
+impl Evictions {
+    /// Announces an eviction and returns whether it may go on; if not, it is tried again some time later.
+    pub(crate) fn begin(&self) -> bool {
+        if !self.begun.load(Ordering::SeqCst) {
+            self.begun.store(true, Ordering::SeqCst);
+        }
+        self.careless.load(Ordering::SeqCst) == 0
+    }
+
+    /// Begins a removal that does not care, or returns `None` if it has to.
+    pub(crate) fn careless(&self) -> Option<Careless<'_>> {
+        self.careless.fetch_add(1, Ordering::SeqCst);
+        let removal = Careless(self);
+        if self.begun.load(Ordering::SeqCst) { None } else { Some(removal) }
+    }
+}
+
+impl Drop for Careless<'_> {
+    fn drop(&mut self) {
+        self.0.careless.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Evictions;
+
+    #[test]
+    fn an_eviction_waits_for_careless_removals_and_ends_them_for_good() {
+        let evictions = Evictions::default();
+        let removal = evictions.careless().unwrap();
+        assert!(!evictions.begin());
+        assert!(evictions.careless().is_none());
+        drop(removal);
+        assert!(evictions.begin());
+    }
+}

@@ -1,0 +1,178 @@
+//! Operations on names: look up, make, link, remove, rename.
+//!
+//! Invariant: each is a directory's descriptor and one name. A node whose last name goes keeps a descriptor.
+
+use crate::LocalProvider;
+use crate::node::{Node, Whereabouts};
+use crate::stat::{Stat, decode_device, refused};
+use fs9_sdk::{Call, Entry, ErrorKind, Name, NewNode, NodeId, Place, RenameFlags, Result};
+use rustix::fd::AsFd;
+use rustix::fs::{
+    AtFlags, FileType, Mode, linkat, makedev, mkdirat, mknodat, readlinkat, renameat_with, symlinkat,
+    unlinkat,
+};
+use std::sync::Arc;
+
+/// What `mkdir(2)` takes of a mode.
+const DIRECTORY_BITS: u16 = 0o1777;
+
+impl LocalProvider {
+    /// Finds an entry below an open directory.
+    pub(crate) fn look_up(&self, parent: NodeId, dir: impl AsFd, name: Name<'_>) -> Result<Entry> {
+        let dir = dir.as_fd();
+        let fd = self.with_room(|| self.backing.open_entry(dir, name))?;
+        let stat = Stat::of(&fd)?;
+        Ok(self.admit(parent, name, fd, &stat))
+    }
+
+    pub(crate) fn do_mknod(
+        &self,
+        call: &Call,
+        parent: NodeId,
+        name: Name<'_>,
+        new: NewNode,
+    ) -> Result<Entry> {
+        let dir = self.node(parent)?;
+        // As in mknod(2), no type means a regular file.
+        let kind = match FileType::from_raw_mode(new.mode) {
+            FileType::Unknown => FileType::RegularFile,
+            kind => kind,
+        };
+        let (major, minor) = decode_device(new.rdev);
+        let mode = Mode::from_raw_mode(new.mode & 0o7777);
+        self.making(call, &dir, new.mode, || {
+            mknodat(&dir.descriptor, name.as_bytes(), kind, mode, makedev(major, minor)).map_err(refused)
+        })?;
+        self.look_up(parent, &dir.descriptor, name)
+    }
+
+    pub(crate) fn do_mkdir(
+        &self,
+        call: &Call,
+        parent: NodeId,
+        name: Name<'_>,
+        permissions: u16,
+    ) -> Result<Entry> {
+        let dir = self.node(parent)?;
+        let mode = u32::from(permissions & DIRECTORY_BITS);
+        self.making(call, &dir, mode, || {
+            mkdirat(&dir.descriptor, name.as_bytes(), Mode::from_raw_mode(mode)).map_err(refused)
+        })?;
+        self.look_up(parent, &dir.descriptor, name)
+    }
+
+    pub(crate) fn do_symlink(
+        &self,
+        call: &Call,
+        parent: NodeId,
+        name: Name<'_>,
+        target: &[u8],
+    ) -> Result<Entry> {
+        let dir = self.node(parent)?;
+        self.making(call, &dir, 0, || symlinkat(target, &dir.descriptor, name.as_bytes()).map_err(refused))?;
+        self.look_up(parent, &dir.descriptor, name)
+    }
+
+    pub(crate) fn do_readlink(&self, id: NodeId) -> Result<Vec<u8>> {
+        let node = self.node(id)?;
+        if node.kind != fs9_sdk::FileType::Symlink {
+            return Err(ErrorKind::InvalidArgument.into());
+        }
+        let target = readlinkat(&node.descriptor, c"", Vec::new()).map_err(refused)?;
+        Ok(target.into_bytes())
+    }
+
+    pub(crate) fn do_link(&self, id: NodeId, new_parent: NodeId, new_name: Name<'_>) -> Result<Entry> {
+        self.writable()?;
+        let node = self.node(id)?;
+        let dir = self.node(new_parent)?;
+        let name = new_name.as_bytes();
+        let linked = if self.switching {
+            linkat(&node.descriptor, c"", &dir.descriptor, name, AtFlags::EMPTY_PATH)
+        } else {
+            // Without CAP_DAC_READ_SEARCH an empty path is refused, but the magic link is not.
+            let (descriptors, number) = self.backing.magic_name(&node.descriptor);
+            linkat(descriptors, number, &dir.descriptor, name, AtFlags::SYMLINK_FOLLOW)
+        };
+        linked.map_err(refused)?;
+        let stat = Stat::of(&node.descriptor)?;
+        self.nodes.look_again(id);
+        Ok(Entry { node: id, attr: stat.attr(self.devices.public(node.device)) })
+    }
+
+    /// Removes a name: a directory's with `REMOVEDIR`, else a file's.
+    pub(crate) fn remove(&self, parent: NodeId, name: Name<'_>, flags: AtFlags) -> Result<()> {
+        self.writable()?;
+        let dir = self.node(parent)?;
+        let unlink = || unlinkat(&dir.descriptor, name.as_bytes(), flags).map_err(refused);
+        if self.devices.has_handles(dir.device)
+            && let Some(_careless) = self.evictions.careless()
+        {
+            return unlink();
+        }
+        // What cannot be opened is for the system call to judge.
+        let behind = self.with_room(|| self.backing.open_entry(&dir.descriptor, name)).ok();
+        unlink()?;
+        if let Some(behind) = behind {
+            self.keep_if_nameless(Arc::new(behind));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn do_rename(
+        &self,
+        call: &Call,
+        from: Place<'_>,
+        to: Place<'_>,
+        flags: RenameFlags,
+    ) -> Result<()> {
+        self.writable()?;
+        let old = self.node(from.parent)?;
+        let new = self.node(to.parent)?;
+        let flags_raw = rustix::fs::RenameFlags::from_bits_retain(flags.bits());
+        let rename = || {
+            let (old, new) = (&old.descriptor, &new.descriptor);
+            renameat_with(old, from.name.as_bytes(), new, to.name.as_bytes(), flags_raw).map_err(refused)
+        };
+        // A whiteout is a new object, and the caller's.
+        let rename = || match flags.contains(RenameFlags::WHITEOUT) {
+            true => self.making(call, &old, 0, rename),
+            false => rename(),
+        };
+        let by_name = !self.devices.has_handles(new.device);
+        if !by_name && let Some(_careless) = self.evictions.careless() {
+            return rename();
+        }
+        let replaced = self.with_room(|| self.backing.open_entry(&new.descriptor, to.name)).ok();
+        rename()?;
+        if by_name {
+            self.note_place(&new, to);
+        }
+        match replaced {
+            Some(_) if flags.contains(RenameFlags::EXCHANGE) && by_name => self.note_place(&old, from),
+            Some(replaced) if !flags.contains(RenameFlags::EXCHANGE) => {
+                self.keep_if_nameless(Arc::new(replaced));
+            }
+            Some(_) | None => {}
+        }
+        Ok(())
+    }
+
+    /// Keeps the descriptor of a node that nothing else leads to any more.
+    fn keep_if_nameless(&self, behind: Arc<rustix::fd::OwnedFd>) {
+        // An object that cannot even be looked at is nobody's node.
+        let Ok(stat) = Stat::of(&behind) else { return };
+        let found = self.found(&behind, &stat);
+        if stat.nlink() == 0 || !self.devices.has_handles(found.key.device) {
+            self.nodes.hold(&found, &behind);
+        }
+    }
+
+    /// Notes where an object is now. If it is gone again, whoever moved it has noted that.
+    fn note_place(&self, dir: &Node, place: Place<'_>) {
+        let Ok(fd) = self.backing.open_entry(&dir.descriptor, place.name) else { return };
+        let Ok(stat) = Stat::of(&fd) else { return };
+        let place = Whereabouts { parent: place.parent, name: place.name.as_bytes().into() };
+        self.nodes.moved(self.found(&fd, &stat).key, &place);
+    }
+}

@@ -1,0 +1,24 @@
+//! The nodes of the provider: which inodes are known, and what leads to them.
+
+mod record;
+mod shard;
+mod slab;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use record::{Found, Key, Recall};
+pub(crate) use shard::Victim;
+pub(crate) use slab::Slab;
+pub(crate) use table::{Access, Node, NodeTable};
+
+use fs9_sdk::NodeId;
+
+/// A directory and a name in it, owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Whereabouts {
+    /// The directory.
+    pub(crate) parent: NodeId,
+    /// The name.
+    pub(crate) name: Box<[u8]>,
+}
