@@ -1,6 +1,7 @@
 //! Changing attributes, and what every change of data does to them.
 
 use crate::birth::is_in_group;
+use crate::file::check_size;
 use crate::node::{Body, Meta, Node};
 use crate::tree::Tree;
 use crate::xattr::{self, remove_capability};
@@ -26,17 +27,37 @@ impl Tree {
         if changes.is_empty() {
             return Ok(node.attr());
         }
-        if changes.size.is_some() {
+        if let Some(size) = changes.size {
+            // Refused before anything else has changed.
             node.file()?;
+            check_size(size)?;
         }
         let now = Timestamp::now();
-        if let Some(size) = changes.size {
-            // First, since only this can fail; the order is otherwise unobservable.
-            let resized = node.file()?.set_size(&self.space, size)?;
-            if resized {
-                node.meta.lock().modified(now);
-            }
+        self.set_rights(&node, changes);
+        let resized = match changes.size {
+            Some(size) => node.file()?.set_size(&self.space, size)?,
+            None => false,
+        };
+        let mut meta = node.meta.lock();
+        if resized {
+            meta.modified(now);
         }
+        let moment = |time| match time {
+            SetTime::Now => now,
+            SetTime::At(moment) => moment,
+        };
+        meta.atime = changes.atime.map_or(meta.atime, moment);
+        meta.mtime = changes.mtime.map_or(meta.mtime, moment);
+        // As natively, a size that stays as it is moves no time.
+        if *changes != (SetAttr { size: changes.size, ..SetAttr::default() }) {
+            meta.ctime = now;
+        }
+        drop(meta);
+        Ok(node.attr())
+    }
+
+    /// Changes owner, group and permissions, after taking privileges away.
+    fn set_rights(&self, node: &Node, changes: &SetAttr) {
         let mut meta = node.meta.lock();
         let owns_anew = changes.uid.is_some() || changes.gid.is_some();
         if !node.is_directory() {
@@ -52,18 +73,6 @@ impl Tree {
         if let Some(permissions) = changes.permissions {
             meta.set_permissions(permissions);
         }
-        let moment = |time| match time {
-            SetTime::Now => now,
-            SetTime::At(moment) => moment,
-        };
-        meta.atime = changes.atime.map_or(meta.atime, moment);
-        meta.mtime = changes.mtime.map_or(meta.mtime, moment);
-        let only_same_size = SetAttr { size: changes.size, ..SetAttr::default() } == *changes;
-        if !only_same_size {
-            meta.ctime = now;
-        }
-        drop(meta);
-        Ok(node.attr())
     }
 
     /// Takes privileges away before the data of a file changes, so that nobody ever runs changed data with them;

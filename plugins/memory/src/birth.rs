@@ -26,6 +26,11 @@ impl New<'_> {
     pub(crate) fn plain(kind: FileType, permissions: u16) -> New<'static> {
         New { kind, permissions, rdev: 0, target: b"" }
     }
+
+    fn is_setgid_program(&self) -> bool {
+        let both = SETGID | GROUP_EXECUTE;
+        self.kind != FileType::Directory && self.permissions & both == both
+    }
 }
 
 /// Returns whether the caller belongs to a group, or needs not to, as `CAP_FSETID` allows.
@@ -35,8 +40,34 @@ pub(crate) fn is_in_group(caller: &Caller, gid: u32) -> bool {
         || caller.supplementary_groups().is_ok_and(|groups| groups.contains(&gid))
 }
 
+/// Who makes an object, with what must be known of them before anything is locked.
+#[derive(Clone, Copy)]
+pub(crate) struct Maker<'a> {
+    caller: &'a Caller,
+    /// A group for which they may make set-group-ID programs.
+    vouched_group: Option<u32>,
+}
+
+impl<'a> Maker<'a> {
+    /// Returns a maker of objects without privileges.
+    pub(crate) fn unprivileged(caller: &'a Caller) -> Maker<'a> {
+        Maker { caller, vouched_group: None }
+    }
+
+    /// Asks for the maker's groups where the object needs it; that reads `/proc`, so no lock is held.
+    pub(crate) fn of(caller: &'a Caller, parent: &Node, new: &New<'_>) -> Maker<'a> {
+        let inherited = || {
+            let meta = parent.meta.lock();
+            (meta.permissions & SETGID != 0).then_some(meta.gid)
+        };
+        let group = if new.is_setgid_program() { inherited() } else { None };
+        Maker { caller, vouched_group: group.filter(|&gid| is_in_group(caller, gid)) }
+    }
+}
+
 /// Returns what a new object in `parent` begins with (`inode_init_owner` and `posix_acl_create` of Linux).
-pub(crate) fn meta_of_new(caller: &Caller, parent: &Node, new: &New<'_>, now: Timestamp) -> Meta {
+pub(crate) fn meta_of_new(maker: Maker<'_>, parent: &Node, new: &New<'_>, now: Timestamp) -> Meta {
+    let caller = maker.caller;
     let (parent_permissions, parent_gid, default_acl) = {
         let meta = parent.meta.lock();
         (meta.permissions, meta.gid, meta.default_acl().cloned())
@@ -47,9 +78,9 @@ pub(crate) fn meta_of_new(caller: &Caller, parent: &Node, new: &New<'_>, now: Ti
     let mut permissions = new.permissions & 0o7777;
     if inherits && is_directory {
         permissions |= SETGID;
-    } else if inherits && permissions & (SETGID | GROUP_EXECUTE) == SETGID | GROUP_EXECUTE {
+    } else if inherits && new.is_setgid_program() && maker.vouched_group != Some(gid) {
         // Otherwise anybody could make a program that runs with the directory's group.
-        permissions &= if is_in_group(caller, gid) { !0 } else { !SETGID };
+        permissions &= !SETGID;
     }
     let (permissions, extended) = match default_acl {
         _ if new.kind == FileType::Symlink => (0o777, None),

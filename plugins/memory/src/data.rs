@@ -1,6 +1,6 @@
 //! Opening files and moving their data.
 
-use crate::birth::New;
+use crate::birth::{Maker, New};
 use crate::file::File;
 use crate::handle;
 use crate::node::{Body, Node};
@@ -36,6 +36,8 @@ impl Tree {
         flags: OpenFlags,
     ) -> Result<(Arc<Node>, Opened)> {
         let parent = self.node(place.parent)?;
+        let new = New::plain(FileType::Regular, permissions);
+        let maker = Maker::of(&call.caller, &parent, &new);
         let mut entries = parent.directory()?.entries.write();
         let existing = entries.get(place.name).cloned();
         let (node, flags) = match existing {
@@ -44,9 +46,8 @@ impl Tree {
             }
             Some(node) => (node, flags),
             None => {
-                let new = New::plain(FileType::Regular, permissions);
                 // What is made is empty: cutting it again would only touch its times.
-                (self.make_in(call, &parent, &mut entries, place.name, &new)?, flags - OpenFlags::TRUNCATE)
+                (self.make_in(maker, &parent, &mut entries, place.name, &new)?, flags - OpenFlags::TRUNCATE)
             }
         };
         // Counted while the entry is locked, so that an unlink between cannot reap it.

@@ -69,9 +69,7 @@ impl File {
     /// # Errors
     /// `EFBIG` beyond the largest size.
     pub(crate) fn set_size(&self, space: &Space, size: u64) -> Result<bool> {
-        if size > SIZE_MAX {
-            return Err(ErrorKind::FileTooLarge.into());
-        }
+        check_size(size)?;
         let mut pages = self.pages.write();
         let before = self.size();
         if size <= before {
@@ -155,6 +153,11 @@ impl File {
             self.size.store(end, Ordering::Release);
         }
     }
+}
+
+/// Returns `EFBIG` for a size that no file can have.
+pub(crate) fn check_size(size: u64) -> Result<()> {
+    if size <= SIZE_MAX { Ok(()) } else { Err(ErrorKind::FileTooLarge.into()) }
 }
 
 fn take_and_reserve(space: &Space, pages: &mut Pages, range: Range<u64>) -> Result<()> {

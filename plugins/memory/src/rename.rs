@@ -4,7 +4,7 @@
 //! smaller number first. A lookup locks only the parent of the new name, which is locked throughout: it sees the old
 //! object or the new one.
 
-use crate::birth::New;
+use crate::birth::{Maker, New};
 use crate::directory::{Directory, Entries};
 use crate::node::Node;
 use crate::tree::{Tree, check_link_max};
@@ -243,7 +243,7 @@ impl Rename<'_> {
         }
         let whiteout = self.flags.contains(RenameFlags::WHITEOUT).then(|| {
             let new = New::plain(FileType::CharDevice, 0);
-            tree.new_node(&call.caller, self.from_parent, &new)
+            tree.new_node(Maker::unprivileged(&call.caller), self.from_parent, &new)
         });
         let sealed = match (&whiteout, target) {
             (Some(Err(_)), _) | (_, None) => Ok(()),

@@ -3,7 +3,7 @@
 //! Lock order: the rename lock; entries of directories, smaller number first; pages of a file; attributes of one
 //! object; shards of the node table. No lock is held while a sink or another component is called.
 
-use crate::birth::{self, New};
+use crate::birth::{self, Maker, New};
 use crate::directory::{Directory, Entries};
 use crate::file::File;
 use crate::handle::Handles;
@@ -11,7 +11,7 @@ use crate::node::{Body, Meta, Node};
 use crate::node_table::NodeTable;
 use crate::options::MemoryOptions;
 use crate::space::Space;
-use fs9_sdk::{Call, Caller, ErrorKind, FileType, Name, NodeId, Result, Timestamp};
+use fs9_sdk::{Call, ErrorKind, FileType, Name, NodeId, Result, Timestamp};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -81,11 +81,12 @@ impl Tree {
         new: &New<'_>,
     ) -> Result<Arc<Node>> {
         let parent = self.node(parent)?;
+        let maker = Maker::of(&call.caller, &parent, new);
         let mut entries = parent.directory()?.entries.write();
         if entries.get(name).is_some() {
             return Err(ErrorKind::AlreadyExists.into());
         }
-        let node = self.make_in(call, &parent, &mut entries, name, new)?;
+        let node = self.make_in(maker, &parent, &mut entries, name, new)?;
         node.look_up();
         Ok(node)
     }
@@ -93,7 +94,7 @@ impl Tree {
     /// Makes an object under a name that is known to be free.
     pub(crate) fn make_in(
         &self,
-        call: &Call,
+        maker: Maker<'_>,
         parent: &Node,
         entries: &mut Entries,
         name: Name<'_>,
@@ -105,7 +106,7 @@ impl Tree {
         let made = entries
             .check_room()
             .and_then(|()| check_link_max(parent, is_directory))
-            .and_then(|()| self.new_node(&call.caller, parent, new));
+            .and_then(|()| self.new_node(maker, parent, new));
         let node = made.inspect_err(|_| directory.dismiss())?;
         entries.insert(name, Arc::clone(&node));
         let mut meta = parent.meta.lock();
@@ -115,8 +116,8 @@ impl Tree {
     }
 
     /// Makes an object without a name and pays for it.
-    pub(crate) fn new_node(&self, caller: &Caller, parent: &Node, new: &New<'_>) -> Result<Arc<Node>> {
-        let meta = birth::meta_of_new(caller, parent, new, Timestamp::now());
+    pub(crate) fn new_node(&self, maker: Maker<'_>, parent: &Node, new: &New<'_>) -> Result<Arc<Node>> {
+        let meta = birth::meta_of_new(maker, parent, new, Timestamp::now());
         let body = match new.kind {
             FileType::Regular => Body::File(File::default()),
             FileType::Directory => Body::Directory(Box::new(Directory::new(parent.number()))),
