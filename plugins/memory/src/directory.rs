@@ -95,11 +95,29 @@ impl Slot {
     }
 }
 
+/// Where the entry of a name stands. The hash is kept so that a growing table touches no names.
+#[derive(Clone, Copy)]
+struct Indexed {
+    slot: u32,
+    hash: u32,
+}
+
+impl Indexed {
+    fn stands_for(&self, slots: &[Slot], name: Name<'_>, hash: u32) -> bool {
+        self.hash == hash && *slots[self.slot as usize].name == *name.as_bytes()
+    }
+}
+
+/// Widens a kept hash to what the table takes its bucket from the low and its tag from the high bits of.
+fn widen(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
 /// The entries of a directory.
 #[derive(Default)]
 pub(crate) struct Entries {
     slots: Vec<Slot>,
-    index: HashTable<u32>,
+    index: HashTable<Indexed>,
     hasher: RandomState,
     head: usize,
     last_cookie: u64,
@@ -108,9 +126,7 @@ pub(crate) struct Entries {
 impl Entries {
     /// Returns the node of this name.
     pub(crate) fn get(&self, name: Name<'_>) -> Option<&Arc<Node>> {
-        let hash = self.hasher.hash_one(name.as_bytes());
-        let slot = self.index.find(hash, |&slot| *self.slots[slot as usize].name == *name.as_bytes())?;
-        self.slots[*slot as usize].node.as_ref()
+        self.slots[self.slot_of(name)?].node.as_ref()
     }
 
     /// Makes sure that one more entry has room.
@@ -124,27 +140,24 @@ impl Entries {
     /// Adds an entry whose name is new and for which [`Entries::check_room`] found room.
     pub(crate) fn insert(&mut self, name: Name<'_>, node: Arc<Node>) {
         let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        let hash = self.hasher.hash_one(name.as_bytes());
+        let hash = self.hash_of(name);
         self.last_cookie += 1;
         self.slots.push(Slot { cookie: self.last_cookie, name: name.as_bytes().into(), node: Some(node) });
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        self.index.insert_unique(hash, slot, |&slot| hasher.hash_one(&*slots[slot as usize].name));
+        self.index.insert_unique(widen(hash), Indexed { slot, hash }, |entry| widen(entry.hash));
     }
 
     /// Puts another node under a name that exists, at its place in the listing, and returns the former one.
     pub(crate) fn replace(&mut self, name: Name<'_>, node: Arc<Node>) -> Option<Arc<Node>> {
-        let hash = self.hasher.hash_one(name.as_bytes());
-        let slots = &self.slots;
-        let slot = self.index.find(hash, |&slot| *slots[slot as usize].name == *name.as_bytes())?;
-        self.slots[*slot as usize].node.replace(node)
+        let slot = self.slot_of(name)?;
+        self.slots[slot].node.replace(node)
     }
 
     /// Removes an entry and returns its node.
     pub(crate) fn remove(&mut self, name: Name<'_>) -> Option<Arc<Node>> {
-        let hash = self.hasher.hash_one(name.as_bytes());
+        let hash = self.hash_of(name);
         let slots = &self.slots;
-        let found = self.index.find_entry(hash, |&slot| *slots[slot as usize].name == *name.as_bytes());
-        let slot = found.ok()?.remove().0 as usize;
+        let found = self.index.find_entry(widen(hash), |entry| entry.stands_for(slots, name, hash));
+        let slot = found.ok()?.remove().0.slot as usize;
         self.slots[slot].name = Box::default();
         let node = self.slots[slot].node.take();
         while self.slots.get(self.head).is_some_and(|slot| slot.node.is_none()) {
@@ -165,6 +178,16 @@ impl Entries {
         *self = Entries { last_cookie: self.last_cookie, ..Entries::default() };
     }
 
+    fn hash_of(&self, name: Name<'_>) -> u32 {
+        (self.hasher.hash_one(name.as_bytes()) >> 32) as u32
+    }
+
+    fn slot_of(&self, name: Name<'_>) -> Option<usize> {
+        let hash = self.hash_of(name);
+        let found = self.index.find(widen(hash), |entry| entry.stands_for(&self.slots, name, hash));
+        found.map(|entry| entry.slot as usize)
+    }
+
     fn pack_if_sparse(&mut self) {
         let tombstones = self.slots.len() - self.index.len();
         if tombstones < TOMBSTONES_MIN.max(self.slots.len() / 2) {
@@ -174,10 +197,9 @@ impl Entries {
         self.slots.shrink_to(self.slots.len() * 2);
         self.head = 0;
         let mut index = HashTable::with_capacity(self.slots.len());
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        let hash_of = |slot: &u32| hasher.hash_one(&*slots[*slot as usize].name);
-        for slot in 0..u32::try_from(slots.len()).unwrap_or(u32::MAX) {
-            index.insert_unique(hash_of(&slot), slot, hash_of);
+        for (slot, hash) in (0u32..).zip(self.slots.iter().map(|slot| self.hasher.hash_one(&*slot.name))) {
+            let hash = (hash >> 32) as u32;
+            index.insert_unique(widen(hash), Indexed { slot, hash }, |entry| widen(entry.hash));
         }
         self.index = index;
         assert_eq!(self.index.len(), self.slots.len(), "packing a directory lost entries");
