@@ -51,6 +51,10 @@ bitflags! {
         const STATFS = 1 << 19;
         /// Files and directories can be made durable.
         const FSYNC = 1 << 20;
+        /// A cookie stays with its entry. It does not where cookies are offsets of whatever comes next, as in the
+        /// directories of ext4 and tmpfs: an entry that is made before the next one gets the cookie of the one
+        /// before it. Resuming is right either way.
+        const ENTRY_COOKIES = 1 << 21;
     }
 }
 

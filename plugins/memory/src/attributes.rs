@@ -21,8 +21,8 @@ fn strip_permissions(meta: &mut Meta) {
 }
 
 impl Tree {
-    /// Changes attributes and returns them as they are afterwards.
-    pub(crate) fn setattr(&self, id: NodeId, changes: &SetAttr) -> Result<Attr> {
+    /// Changes attributes and returns them as they are afterwards; `by_handle` tells ftruncate from truncate.
+    pub(crate) fn setattr(&self, id: NodeId, changes: &SetAttr, by_handle: bool) -> Result<Attr> {
         let node = self.node(id)?;
         if changes.is_empty() {
             return Ok(node.attr());
@@ -39,7 +39,8 @@ impl Tree {
             None => false,
         };
         let mut meta = node.meta.lock();
-        if resized {
+        // Linux renews the times at each ftruncate, at truncate only if the size changes (`do_truncate`).
+        if resized || (by_handle && changes.size.is_some()) {
             meta.modified(now);
         }
         let moment = |time| match time {
@@ -48,7 +49,7 @@ impl Tree {
         };
         meta.atime = changes.atime.map_or(meta.atime, moment);
         meta.mtime = changes.mtime.map_or(meta.mtime, moment);
-        // As natively, a size that stays as it is moves no time.
+        // As natively, a size that truncate leaves as it is moves no time.
         if *changes != (SetAttr { size: changes.size, ..SetAttr::default() }) {
             meta.ctime = now;
         }

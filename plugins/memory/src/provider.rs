@@ -71,10 +71,10 @@ impl Provider for MemoryProvider {
         &self,
         _call: &Call,
         node: NodeId,
-        _handle: Option<FileHandle>,
+        handle: Option<FileHandle>,
         changes: SetAttr,
     ) -> Result<Attr> {
-        self.tree.setattr(node, &changes)
+        self.tree.setattr(node, &changes, handle.is_some())
     }
 
     fn readlink(&self, _call: &Call, node: NodeId) -> Result<Vec<u8>> {

@@ -109,7 +109,7 @@ macro_rules! contract_cases {
                 cookie_zero_reads_afresh [WRITE],
                 unchanged_entries_are_listed_once_while_others_change [WRITE],
                 a_directory_can_be_emptied_while_it_is_listed [WRITE],
-                a_cookie_is_not_reused_for_another_name [WRITE],
+                a_cookie_is_not_reused_for_another_name [WRITE ENTRY_COOKIES],
                 a_full_sink_loses_nothing [],
                 entries_that_a_full_sink_refused_are_not_known [WRITE],
                 two_listings_of_one_directory_do_not_disturb_each_other [WRITE],

@@ -28,3 +28,4 @@ mod xattrs;
 
 pub use failure::Failure;
 pub use run::{Report, Verdict, run, run_case};
+pub(crate) use session::Page;
