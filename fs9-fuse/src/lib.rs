@@ -1,1 +1,37 @@
-//! Placeholder.
+//! From the kernel's FUSE protocol to the VFS and back.
+//!
+//! A [`transport`] decodes requests into [`Operation`]s; the [`Frontend`] does them by calls of providers and answers
+//! through a [`Reply`]; a [`Session`] ties both to a mount point. Neither operation nor reply belongs to a transport, so
+//! that another one fits in its place.
+//!
+//! Invariants: no path policy here, the frontend knows nodes, inodes and places; every request is answered exactly once;
+//! nothing waits on a lock across a call of a provider.
+#![forbid(unsafe_code)]
+
+mod counters;
+mod frontend;
+mod inode;
+mod invalidate;
+mod io_mode;
+mod isolation;
+mod mount_point;
+mod operation;
+mod options;
+mod read_buffer;
+mod reply;
+mod session;
+pub mod transport;
+mod view;
+
+pub use counters::Counters;
+pub use frontend::Frontend;
+pub use inode::Ino;
+pub use invalidate::KernelCache;
+pub use operation::{AttributeChanges, Bytes, Operation, RequestHeader};
+pub use options::{FuseOptions, Passthrough};
+pub use read_buffer::ReadBuffer;
+pub use reply::{
+    Answer, Backing, BufferedEntry, EntryAnswer, Exchange, LISTED_ONLY, ListedEntry, Listing, OpenAnswer,
+    Reply,
+};
+pub use session::{Session, SessionHandle};

@@ -1,0 +1,320 @@
+//! The life of open files: open, create, flush, fsync, release.
+//!
+//! Invariant: a handle that the provider gave is released exactly once: by the kernel's release, or because the kernel
+//! never got it.
+
+use super::names::{Spot, permissions, refuse_detached};
+use super::open_file::{Backend, OpenFile};
+use super::{Frontend, Request, on};
+use crate::inode::{Ino, data_version};
+use crate::io_mode::IoMode;
+use crate::reply::{Answer, Backing, Exchange, OpenAnswer};
+use crate::view::MountView;
+use fs9_core::{HandleId, MountUse, OwnerId};
+use fs9_sdk::{
+    Attr, Entry, ErrorKind, FileType, NewNode, NodeId, OpenFlags, OpenNode, OpenTraits, Opened, Place,
+    Result, SetAttr,
+};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// A file that a provider opened, on its way to a handle.
+struct Fresh<'a> {
+    view: &'a Arc<MountView>,
+    node: NodeId,
+    ino: Ino,
+    flags: OpenFlags,
+    opened: Opened,
+    mount_use: MountUse,
+}
+
+/// Flags that decide about the name and are settled before a provider is asked.
+const NAME_FLAGS: OpenFlags = OpenFlags::CREATE.union(OpenFlags::EXCLUSIVE);
+
+impl Frontend {
+    pub(super) fn refuse_if_closing(&self) -> Result<()> {
+        if self.refuses_opens.load(std::sync::atomic::Ordering::Acquire) {
+            return Err(ErrorKind::Shutdown.into());
+        }
+        Ok(())
+    }
+
+    pub(super) fn open(
+        &self,
+        request: &Request,
+        flags: OpenFlags,
+        exchange: &mut dyn Exchange,
+    ) -> Result<Answer> {
+        self.refuse_if_closing()?;
+        let (target, view, node) = self.node(request.header.ino, ErrorKind::IsADirectory)?;
+        let flags = flags.difference(NAME_FLAGS);
+        let mount_use = view.mount.begin_use()?;
+        let opened = on(&view, |provider| provider.open(&request.call, node, flags))?;
+        let mut fresh = Fresh { view: &view, node, ino: target.ino, flags, opened, mount_use };
+        if let Err(error) = strip_after_truncation(request, &mut fresh) {
+            let open = OpenNode { node, handle: fresh.opened.handle };
+            let provider = Arc::clone(view.mount.provider());
+            view.run_unanswered(move || provider.release(open));
+            return Err(error);
+        }
+        Ok(Answer::Opened(self.admit(fresh, exchange)))
+    }
+
+    pub(super) fn create(
+        &self,
+        request: &Request,
+        name: &[u8],
+        (mode, flags): (u32, OpenFlags),
+        exchange: &mut dyn Exchange,
+    ) -> Result<Answer> {
+        self.refuse_if_closing()?;
+        let spot = self.free_spot(request, name)?;
+        let mount_use = spot.view.mount.begin_use()?;
+        let (entry, opened) = create_at(request, &spot, permissions(mode), flags)?;
+        self.tell_of_new_name(&spot.view, spot.node, spot.name);
+        let answer = self.remember(&spot.view, &entry, spot.parent.ino, None);
+        let (node, flags) = (entry.node, flags.difference(NAME_FLAGS));
+        let opened = Opened { attr: Some(entry.attr), ..opened };
+        let fresh = Fresh { view: &spot.view, node, ino: answer.ino, flags, opened, mount_use };
+        Ok(Answer::Created(answer, self.admit(fresh, exchange)))
+    }
+
+    /// Gives an opened file a handle and decides how the kernel treats it.
+    fn admit(&self, fresh: Fresh<'_>, exchange: &mut dyn Exchange) -> OpenAnswer {
+        let Fresh { view, node, ino, flags, opened, mount_use } = fresh;
+        let open = OpenNode { node, handle: opened.handle };
+        let mut traits = opened.traits;
+        traits.set(OpenTraits::KEEP_CACHE, self.keeps_cache(view, ino, &opened));
+        let has_io_mode = self.has_passthrough() && view.mount.capabilities().backing_descriptors;
+        let backing = if has_io_mode {
+            let choose = || self.choose_io_mode(view, open, &opened, flags, exchange);
+            self.io_modes.enter(ino, choose).backing()
+        } else {
+            None
+        };
+        if backing.is_some() {
+            traits.remove(OpenTraits::DIRECT_IO);
+        }
+        let backend = Backend { view: Arc::clone(view), open, is_directory: false, _mount_use: mount_use };
+        let places = Mutex::new(Arc::from([]));
+        let file = OpenFile { ino, backend: Some(backend), has_io_mode, places };
+        OpenAnswer { handle: self.handles.insert(OwnerId::KERNEL, file), traits, backing }
+    }
+
+    /// Returns whether what the kernel cached of the data is still true.
+    fn keeps_cache(&self, view: &MountView, ino: Ino, opened: &Opened) -> bool {
+        if view.is_shared() {
+            return false;
+        }
+        let unchanged = opened.attr.is_some_and(|attr| self.inodes.note_version(ino, data_version(&attr)));
+        unchanged
+            || view.mount.capabilities().complete_changes
+            || opened.traits.contains(OpenTraits::KEEP_CACHE)
+    }
+
+    /// Decides how the data of an inode moves that nobody has open. Whatever forbids to bypass the daemon leads to
+    /// [`IoMode::Daemon`], which is always right.
+    fn choose_io_mode(
+        &self,
+        view: &Arc<MountView>,
+        open: OpenNode,
+        opened: &Opened,
+        flags: OpenFlags,
+        exchange: &dyn Exchange,
+    ) -> IoMode {
+        let is_plain = opened.attr.is_some_and(|attr| is_plain_file(&attr));
+        if !is_plain
+            || opened.traits.contains(OpenTraits::DIRECT_IO)
+            || view.mount.backing_withdrawn_by().is_some()
+            || (flags.writable() && has_file_capabilities(view, open.node))
+        {
+            return IoMode::Daemon;
+        }
+        match register(view, open, exchange) {
+            Some(Ok(backing)) => IoMode::Passthrough(backing),
+            Some(Err(error)) => {
+                view.say_refusal(&error);
+                IoMode::Daemon
+            }
+            None => IoMode::Daemon,
+        }
+    }
+
+    pub(super) fn flush(&self, request: &Request, handle: HandleId) -> Result<Answer> {
+        let file = self.open_file(handle)?;
+        let backend = file.backend()?;
+        done_if_missing(on(&backend.view, |provider| provider.flush(&request.call, backend.open)))
+    }
+
+    pub(super) fn fsync(&self, request: &Request, handle: HandleId, data_only: bool) -> Result<Answer> {
+        let file = self.open_file(handle)?;
+        let backend = file.backend()?;
+        done_if_missing(on(&backend.view, |provider| provider.fsync(&request.call, backend.open, data_only)))
+    }
+
+    pub(super) fn fsyncdir(&self, request: &Request, handle: HandleId, data_only: bool) -> Result<Answer> {
+        let file = self.open_file(handle)?;
+        let Some(backend) = &file.backend else { return Ok(Answer::Done) };
+        done_if_missing(on(&backend.view, |provider| {
+            provider.fsyncdir(&request.call, backend.open, data_only)
+        }))
+    }
+
+    /// Ends a handle of a file or directory.
+    pub(super) fn close(&self, handle: HandleId) {
+        let Some(file) = self.handles.remove(handle) else { return };
+        if file.has_io_mode {
+            self.io_modes.leave(file.ino);
+        }
+        let Some(backend) = &file.backend else { return };
+        let view = Arc::clone(&backend.view);
+        // Nobody waits for a release. The file is dropped after it, so that the mount is busy until then.
+        view.run_unanswered(move || {
+            if let Some(Backend { view, open, is_directory, .. }) = &file.backend {
+                let provider = view.mount.provider();
+                if *is_directory { provider.releasedir(*open) } else { provider.release(*open) }
+            }
+        });
+    }
+}
+
+/// Makes and opens a file. A provider that cannot do both at once does one after the other.
+fn create_at(
+    request: &Request,
+    spot: &Spot<'_>,
+    permissions: u16,
+    flags: OpenFlags,
+) -> Result<(Entry, Opened)> {
+    let (call, place) = (&request.call, Place { parent: spot.node, name: spot.name });
+    on(&spot.view, |provider| match provider.create(call, place, permissions, flags) {
+        Err(error) if error.kind() == ErrorKind::NotImplemented => {
+            let new = NewNode { mode: FileType::Regular.mode_bits() | u32::from(permissions), rdev: 0 };
+            let entry = match provider.mknod(call, spot.node, spot.name, new) {
+                Err(error)
+                    if error.kind() == ErrorKind::AlreadyExists && !flags.contains(OpenFlags::EXCLUSIVE) =>
+                {
+                    provider.lookup(call, spot.node, spot.name)?
+                }
+                made => made?,
+            };
+            match provider.open(call, entry.node, flags.difference(NAME_FLAGS)) {
+                Ok(opened) => Ok((entry, opened)),
+                Err(error) => {
+                    provider.forget(entry.node, 1);
+                    Err(error)
+                }
+            }
+        }
+        other => other,
+    })
+}
+
+/// Strips privileges after an ordinary user's `O_TRUNC`, which no argument of `open` asks for.
+fn strip_after_truncation(request: &Request, fresh: &mut Fresh<'_>) -> Result<()> {
+    if !fresh.flags.contains(OpenFlags::TRUNCATE) || request.header.caller.uid == 0 {
+        return Ok(());
+    }
+    let (call, node, handle) = (&request.call, fresh.node, Some(fresh.opened.handle));
+    let attr = match fresh.opened.attr {
+        Some(attr) => attr,
+        None => on(fresh.view, |provider| provider.getattr(call, node, handle))?,
+    };
+    if !attr.grants_privilege() {
+        return Ok(());
+    }
+    let changes = SetAttr { size: Some(0), kill_privileges: true, ..SetAttr::default() };
+    fresh.opened.attr = Some(on(fresh.view, |provider| provider.setattr(call, node, handle, changes))?);
+    Ok(())
+}
+
+/// Returns whether a file may be read and written past the daemon: a write to one that grants privileges has to strip
+/// them, depending on who writes.
+fn is_plain_file(attr: &Attr) -> bool {
+    attr.kind == FileType::Regular && !attr.grants_privilege()
+}
+
+fn has_file_capabilities(view: &MountView, node: NodeId) -> bool {
+    const FILE_CAPABILITIES: &[u8] = b"security.capability";
+    let call = fs9_sdk::Call::by(fs9_sdk::Caller::ROOT);
+    match on(view, |provider| provider.getxattr(&call, node, FILE_CAPABILITIES)) {
+        Ok(_) => true,
+        // Whatever keeps us from knowing keeps us on the safe side.
+        Err(error) => {
+            !matches!(error.kind(), ErrorKind::NoData | ErrorKind::NotSupported | ErrorKind::NotImplemented)
+        }
+    }
+}
+
+/// Registers the descriptor that a provider lends, or returns `None` if it lends none.
+fn register(view: &MountView, open: OpenNode, exchange: &dyn Exchange) -> Option<std::io::Result<Backing>> {
+    let mut registered = None;
+    let lent = on(view, |provider| {
+        Ok(provider.lend_backing(open, &mut |descriptor| {
+            registered = Some(
+                // The kernel writes as whoever registers: as nobody's servant, and without the right to keep
+                // set-user-ID and set-group-ID bits.
+                fs9_sys::credentials::prepare_request_thread()
+                    .and_then(|()| exchange.register_backing(descriptor)),
+            );
+        }))
+    });
+    match lent {
+        Ok(true) => registered,
+        Ok(false) => None,
+        Err(error) => Some(Err(error.into())),
+    }
+}
+
+/// An operation that a provider has no need of is done.
+fn done_if_missing(result: Result<()>) -> Result<Answer> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotImplemented => Ok(Answer::Done),
+        other => other.map(|()| Answer::Done),
+    }
+}
+
+impl Frontend {
+    pub(super) fn opendir(&self, request: &Request) -> Result<Answer> {
+        use crate::inode::Object;
+        self.refuse_if_closing()?;
+        let target = self.target(request.header.ino)?;
+        let (backend, mut traits) = match &target.object {
+            Object::Synthetic(_) => (None, OpenTraits::empty()),
+            Object::Node { view, node } => {
+                refuse_detached(view)?;
+                let mount_use = view.mount.begin_use()?;
+                let opened = on(view, |provider| match provider.opendir(&request.call, *node) {
+                    Err(error) if error.kind() == ErrorKind::NotImplemented => {
+                        Ok(Opened { handle: fs9_sdk::FileHandle(0), attr: None, traits: OpenTraits::empty() })
+                    }
+                    other => other,
+                })?;
+                let open = OpenNode { node: *node, handle: opened.handle };
+                let traits = self.directory_traits(view, target.ino, &opened);
+                let view = Arc::clone(view);
+                (Some(Backend { view, open, is_directory: true, _mount_use: mount_use }), traits)
+            }
+        };
+        if target.place.is_some() {
+            // Mounts come and go without changing the directory.
+            traits.remove(OpenTraits::CACHE_DIR | OpenTraits::KEEP_CACHE);
+        }
+        let places = Mutex::new(self.place_names(&target));
+        let file = OpenFile { ino: target.ino, backend, has_io_mode: false, places };
+        let handle = self.handles.insert(OwnerId::KERNEL, file);
+        Ok(Answer::Opened(OpenAnswer { handle, traits, backing: None }))
+    }
+
+    /// Returns whether the kernel may cache the listing, and whether what it cached is still true.
+    fn directory_traits(&self, view: &MountView, ino: Ino, opened: &Opened) -> OpenTraits {
+        let mut traits = opened.traits;
+        let known = opened.attr.is_some() || view.mount.capabilities().complete_changes;
+        if view.is_shared() || !(known || traits.contains(OpenTraits::CACHE_DIR)) {
+            traits.remove(OpenTraits::CACHE_DIR | OpenTraits::KEEP_CACHE);
+            return traits;
+        }
+        traits.insert(OpenTraits::CACHE_DIR);
+        traits.set(OpenTraits::KEEP_CACHE, self.keeps_cache(view, ino, opened));
+        traits
+    }
+}

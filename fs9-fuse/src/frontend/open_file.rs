@@ -1,0 +1,45 @@
+//! What a handle of the kernel stands for.
+
+use crate::inode::Ino;
+use crate::view::MountView;
+use fs9_core::{MountUse, PlaceId};
+use fs9_sdk::{ErrorKind, OpenNode, Result};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// A name that the mount table adds to a directory.
+pub(super) struct PlaceName {
+    pub(super) name: Box<[u8]>,
+    pub(super) place: PlaceId,
+    /// Reachable, but not listed.
+    pub(super) hidden: bool,
+}
+
+/// An open file or directory.
+pub(crate) struct OpenFile {
+    /// Its inode.
+    pub(super) ino: Ino,
+    /// Mount, node and handle of the provider; `None` for a synthetic directory.
+    pub(super) backend: Option<Backend>,
+    /// Its inode's I/O mode counts this open.
+    pub(super) has_io_mode: bool,
+    /// For a directory: the names that the mount table adds, as of the beginning of the listing, in the order of
+    /// their bytes.
+    pub(super) places: Mutex<Arc<[PlaceName]>>,
+}
+
+/// The provider's side of a handle.
+pub(super) struct Backend {
+    pub(super) view: Arc<MountView>,
+    pub(super) open: OpenNode,
+    pub(super) is_directory: bool,
+    /// Keeps the mount busy.
+    pub(super) _mount_use: MountUse,
+}
+
+impl OpenFile {
+    /// Returns the provider's side.
+    pub(super) fn backend(&self) -> Result<&Backend> {
+        self.backend.as_ref().ok_or_else(|| ErrorKind::BadDescriptor.into())
+    }
+}

@@ -1,0 +1,88 @@
+//! Extended attributes.
+
+use super::{Frontend, Request, on};
+use crate::inode::Object;
+use crate::reply::Answer;
+use crate::view::MountView;
+use fs9_sdk::{Attr, Caller, ErrorKind, NodeId, Result, SetAttr, XattrFlags};
+
+/// The attribute that holds a file's POSIX ACL.
+const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
+
+/// Set-group-ID bit of the permissions.
+const SETGID: u16 = 0o2000;
+
+impl Frontend {
+    pub(super) fn getxattr(&self, request: &Request, name: &[u8], size: u32) -> Result<Answer> {
+        let (_, view, node) = self.node(request.header.ino, ErrorKind::NotSupported)?;
+        let value = on(&view, |provider| provider.getxattr(&request.call, node, name))?;
+        sized(value, size)
+    }
+
+    pub(super) fn listxattr(&self, request: &Request, size: u32) -> Result<Answer> {
+        let target = self.target(request.header.ino)?;
+        let Object::Node { view, node } = &target.object else { return sized(Vec::new(), size) };
+        let names = on(view, |provider| provider.listxattr(&request.call, *node))?;
+        sized(names, size)
+    }
+
+    pub(super) fn setxattr(
+        &self,
+        request: &Request,
+        name: &[u8],
+        value: &[u8],
+        flags: XattrFlags,
+    ) -> Result<Answer> {
+        let (_, view, node) = self.node(request.header.ino, ErrorKind::ReadOnly)?;
+        on(&view, |provider| provider.setxattr(&request.call, node, name, value, flags))?;
+        if name == ACL_ACCESS && request.header.caller.uid != 0 {
+            strip_group_privilege(request, &view, node)?;
+        }
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn removexattr(&self, request: &Request, name: &[u8]) -> Result<Answer> {
+        let (_, view, node) = self.node(request.header.ino, ErrorKind::ReadOnly)?;
+        on(&view, |provider| provider.removexattr(&request.call, node, name))?;
+        Ok(Answer::Done)
+    }
+}
+
+/// Answers with a value, its size if that was asked for, or `ERANGE` where it does not fit.
+fn sized(value: Vec<u8>, size: u32) -> Result<Answer> {
+    match (u32::try_from(value.len()), size) {
+        (Ok(length), 0) => Ok(Answer::Size(length)),
+        (Ok(length), size) if length <= size => Ok(Answer::Bytes(value)),
+        _ => Err(ErrorKind::OutOfRange.into()),
+    }
+}
+
+/// Takes set-group-ID from a file whose ACL was set by someone outside of its group, as `posix_acl_update_mode` of the
+/// kernel does. (The kernel asks for it by a flag of `SETXATTR` that the transport does not know.)
+fn strip_group_privilege(request: &Request, view: &MountView, node: NodeId) -> Result<()> {
+    let attr = on(view, |provider| provider.getattr(&request.call, node, None))?;
+    if attr.permissions & SETGID == 0 || is_member(&request.header.caller, &attr) {
+        return Ok(());
+    }
+    let changes = SetAttr { permissions: Some(attr.permissions & !SETGID), ..SetAttr::default() };
+    on(view, |provider| provider.setattr(&request.call, node, None, changes))?;
+    Ok(())
+}
+
+fn is_member(caller: &Caller, attr: &Attr) -> bool {
+    caller.gid == attr.gid || caller.supplementary_groups().is_ok_and(|groups| groups.contains(&attr.gid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sized;
+    use crate::reply::Answer;
+    use fs9_sdk::ErrorKind;
+
+    #[test]
+    fn a_value_is_told_by_size_or_as_it_is() {
+        assert!(matches!(sized(vec![1, 2, 3], 0), Ok(Answer::Size(3))));
+        assert!(matches!(sized(vec![1, 2, 3], 3), Ok(Answer::Bytes(value)) if value == [1, 2, 3]));
+        assert!(matches!(sized(vec![1, 2, 3], 2), Err(error) if error.kind() == ErrorKind::OutOfRange));
+    }
+}

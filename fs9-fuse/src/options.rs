@@ -1,0 +1,77 @@
+//! Options of a FUSE mount.
+
+use std::time::Duration;
+
+/// Whether reads and writes may bypass the daemon where the provider lends its descriptors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Passthrough {
+    /// Where kernel, privileges and provider allow it.
+    #[default]
+    Auto,
+    /// Never: every read and write reaches the provider.
+    Off,
+}
+
+/// Options of one FUSE mount. Lifetimes that are `None` follow from what a provider promises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FuseOptions {
+    /// The source that `/proc/self/mountinfo` shows.
+    pub fsname: String,
+    /// The type that `/proc/self/mountinfo` shows after `fuse.`.
+    pub subtype: String,
+    /// Mount read-only.
+    pub read_only: bool,
+    /// Let other users than the mounting one in.
+    pub allow_other: bool,
+    /// Honour set-user-ID and set-group-ID bits and file capabilities.
+    pub suid: bool,
+    /// Honour device nodes.
+    pub dev: bool,
+    /// Allow execution.
+    pub exec: bool,
+    /// Leave access times alone.
+    pub noatime: bool,
+    /// How long attributes are cached.
+    pub attr_lifetime: Option<Duration>,
+    /// How long names that exist are cached.
+    pub entry_lifetime: Option<Duration>,
+    /// How long names that do not exist are cached.
+    pub negative_lifetime: Option<Duration>,
+    /// Number of threads that take requests; `None` is the number that measured best.
+    pub max_threads: Option<usize>,
+    /// Give each of these threads a queue of its own in the kernel.
+    pub clone_fd: bool,
+    /// Let the kernel collect writes; excludes passthrough.
+    pub writeback: bool,
+    /// Whether reads and writes may bypass the daemon.
+    pub passthrough: Passthrough,
+    /// How many file systems may be stacked below a passthrough file: 1, or 2 for a source on overlayfs.
+    pub stack_depth: u32,
+}
+
+/// Request threads unless told otherwise. One wakes up on the client's core and answers an uncontended client
+/// fastest; a second one keeps a slow request from holding up all others.
+pub(crate) const THREADS_DEFAULT: usize = 2;
+
+impl Default for FuseOptions {
+    fn default() -> FuseOptions {
+        FuseOptions {
+            fsname: "fs9".to_owned(),
+            subtype: "fs9".to_owned(),
+            read_only: false,
+            allow_other: false,
+            suid: false,
+            dev: false,
+            exec: true,
+            noatime: false,
+            attr_lifetime: None,
+            entry_lifetime: None,
+            negative_lifetime: None,
+            max_threads: None,
+            clone_fd: false,
+            writeback: false,
+            passthrough: Passthrough::Auto,
+            stack_depth: 1,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A mount as the kernel sees it: its numbers, its lifetimes, and what it may bypass.
+
+use crate::inode::Numbering;
+use crate::isolation::guarded;
+use crate::options::FuseOptions;
+use fs9_core::{Job, Mount, MountId, MountTable, OriginId, PlaceId};
+use fs9_sdk::NodeId;
+use parking_lot::Mutex;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Lifetime of what a provider does not promise to report changes of: the kernel's own default, which users of other
+/// FUSE file systems know.
+const LIFETIME_DEFAULT: Duration = Duration::from_secs(1);
+
+/// Lifetime of what a provider reports every change of.
+const LIFETIME_COMPLETE: Duration = Duration::from_secs(86_400);
+
+/// How long the kernel may cache what it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lifetimes {
+    pub(crate) entry: Duration,
+    pub(crate) attr: Duration,
+    pub(crate) negative: Duration,
+}
+
+impl Lifetimes {
+    /// Nothing may be cached.
+    pub(crate) const NONE: Lifetimes =
+        Lifetimes { entry: Duration::ZERO, attr: Duration::ZERO, negative: Duration::ZERO };
+
+    /// Returns the lifetimes of a mount. Its own options go before those of the FUSE mount, and these before what the
+    /// provider would like.
+    fn of(mount: &Mount, options: &FuseOptions) -> Lifetimes {
+        let capabilities = mount.capabilities();
+        let default = if capabilities.complete_changes { LIFETIME_COMPLETE } else { LIFETIME_DEFAULT };
+        let suited = capabilities.cache_lifetime.unwrap_or(default);
+        let entry = mount.options().entry_lifetime.or(options.entry_lifetime).unwrap_or(suited);
+        Lifetimes {
+            entry,
+            attr: mount.options().attr_lifetime.or(options.attr_lifetime).unwrap_or(suited),
+            negative: options.negative_lifetime.unwrap_or(entry),
+        }
+    }
+}
+
+/// A mount as the kernel sees it.
+pub(crate) struct MountView {
+    /// The mount.
+    pub(crate) mount: Arc<Mount>,
+    /// How its inode numbers come about.
+    pub(crate) numbering: Numbering,
+    lifetimes: Lifetimes,
+    /// Another mount shows the same objects: a change made there is not seen here, so that nothing may be cached.
+    shared: AtomicBool,
+    /// That backing descriptors are refused was said once.
+    refusal_said: AtomicBool,
+    /// Calls without an answer that wait for a thread of the pool. The kernel bounds them: each ends a handle or a
+    /// lookup that it had.
+    unanswered: Mutex<Vec<Job>>,
+}
+
+impl MountView {
+    /// Returns how long the kernel may cache what this mount tells.
+    pub(crate) fn lifetimes(&self) -> Lifetimes {
+        if self.is_shared() { Lifetimes::NONE } else { self.lifetimes }
+    }
+
+    /// Returns whether another mount shows the same objects.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether both show the same mount.
+    pub(crate) fn is(&self, other: &MountView) -> bool {
+        self.mount.id() == other.mount.id()
+    }
+
+    /// Says in the log why files of this mount are read and written by the daemon, once.
+    pub(crate) fn say_refusal(&self, error: &std::io::Error) {
+        if !self.refusal_said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                mount = %self.mount.path(),
+                %error,
+                "the kernel refuses passthrough: reads and writes go through the daemon"
+            );
+        }
+    }
+
+    /// Gives lookups back to the provider.
+    pub(crate) fn forget(self: &Arc<MountView>, node: NodeId, count: u64) {
+        let view = Arc::clone(self);
+        self.run_unanswered(move || view.mount.provider().forget(node, count));
+    }
+
+    /// Makes a call that nobody waits for, on a thread on which the provider may be called. If its pool takes no more
+    /// work, the call waits for the next one of this kind.
+    pub(crate) fn run_unanswered(self: &Arc<MountView>, call: impl FnOnce() + Send + 'static) {
+        let Some(pool) = self.mount.pool() else { return run_guarded(call) };
+        self.unanswered.lock().push(Box::new(call));
+        let view = Arc::clone(self);
+        if let Err(error) = pool.submit(Box::new(move || view.run_waiting())) {
+            tracing::debug!(mount = %self.mount.path(), %error, "a release or forget waits");
+        }
+    }
+
+    fn run_waiting(&self) {
+        let waiting = std::mem::take(&mut *self.unanswered.lock());
+        waiting.into_iter().for_each(run_guarded);
+    }
+}
+
+fn run_guarded(call: impl FnOnce()) {
+    if let Err(error) = guarded(|| {
+        call();
+        Ok(())
+    }) {
+        tracing::debug!(%error, "a call without an answer failed");
+    }
+}
+
+/// The views of all mounts of a namespace.
+#[derive(Default)]
+pub(crate) struct Views {
+    by_id: HashMap<MountId, Arc<MountView>>,
+    root: Option<Arc<MountView>>,
+    /// Some provider may block.
+    pub(crate) has_pools: bool,
+}
+
+impl Views {
+    /// Returns the view of a mount.
+    pub(crate) fn get(&self, id: MountId) -> Option<&Arc<MountView>> {
+        self.by_id.get(&id)
+    }
+
+    /// Returns the view of what is mounted at `/`.
+    pub(crate) fn root(&self) -> Option<&Arc<MountView>> {
+        self.root.as_ref()
+    }
+
+    /// Returns the views of a table, keeping those that exist.
+    pub(crate) fn updated(&self, table: &MountTable, options: &FuseOptions) -> Views {
+        let mut origins: HashMap<OriginId, usize> = HashMap::new();
+        for mount in table.mounts() {
+            *origins.entry(mount.origin()).or_default() += 1;
+        }
+        let shared: HashSet<OriginId> =
+            origins.into_iter().filter(|&(_, mounts)| mounts > 1).map(|(origin, _)| origin).collect();
+        let view = |mount: &Arc<Mount>| {
+            let view = self.get(mount.id()).map_or_else(|| Arc::new(new_view(mount, options)), Arc::clone);
+            view.shared.store(shared.contains(&mount.origin()), Ordering::Relaxed);
+            (mount.id(), view)
+        };
+        let by_id: HashMap<_, _> = table.mounts().map(view).collect();
+        let root = table.mount_at(PlaceId::ROOT).and_then(|mount| by_id.get(&mount.id())).map(Arc::clone);
+        Views { root, has_pools: table.mounts().any(|mount| mount.pool().is_some()), by_id }
+    }
+}
+
+fn new_view(mount: &Arc<Mount>, options: &FuseOptions) -> MountView {
+    let path = mount.path();
+    MountView {
+        mount: Arc::clone(mount),
+        numbering: Numbering::of_path(path.as_bytes(), path.is_root()),
+        lifetimes: Lifetimes::of(mount, options),
+        shared: AtomicBool::new(false),
+        refusal_said: AtomicBool::new(false),
+        unanswered: Mutex::default(),
+    }
+}

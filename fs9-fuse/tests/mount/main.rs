@@ -1,0 +1,7 @@
+//! The frontend through real mounts, one file for each promise.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail a test by panicking")]
+
+mod basics;
+mod places;
+mod support;

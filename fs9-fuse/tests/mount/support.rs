@@ -1,0 +1,83 @@
+//! Mounts for tests: each in a directory of its own, gone at the end of the test, also when it panics.
+
+use fs9_core::{MountOptions, Namespace, VfsPath};
+use fs9_fuse::{FuseOptions, Session, SessionHandle};
+use fs9_memory::{MemoryOptions, MemoryProvider};
+use fs9_sdk::Provider;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// A namespace that is mounted as long as this lives.
+pub(crate) struct Mounted {
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) session: SessionHandle,
+    directory: tempfile::TempDir,
+    server: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Mounted {
+    /// Mounts a provider at `/` of a new namespace.
+    pub(crate) fn of(root: Arc<dyn Provider>) -> Mounted {
+        Mounted::with(root, FuseOptions::default())
+    }
+
+    /// Mounts a provider with options.
+    pub(crate) fn with(root: Arc<dyn Provider>, options: FuseOptions) -> Mounted {
+        let namespace = Namespace::new();
+        namespace.mount(&VfsPath::root(), root, MountOptions::default()).unwrap();
+        Mounted::namespace(namespace, options)
+    }
+
+    /// Mounts a namespace.
+    pub(crate) fn namespace(namespace: Arc<Namespace>, options: FuseOptions) -> Mounted {
+        let directory = tempfile::tempdir().unwrap();
+        let session = Session::mount(Arc::clone(&namespace), directory.path(), options).unwrap();
+        let handle = session.handle();
+        let server = Some(session.spawn().unwrap());
+        Mounted { namespace, session: handle, directory, server }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Mounts one more provider.
+    pub(crate) fn mount(&self, path: &str, provider: Arc<dyn Provider>) {
+        let path = VfsPath::parse(path.as_bytes()).unwrap();
+        self.namespace.mount(&path, provider, MountOptions::default()).unwrap();
+    }
+
+    /// Waits until the kernel was told of all changes so far.
+    pub(crate) fn settle(&self) {
+        self.session.settle();
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if self.session.unmount(false).is_err() {
+            // Something is still open: whatever it is, it ends with the connection.
+            drop(self.session.abort());
+            drop(self.session.unmount(true));
+        }
+        if let Some(server) = self.server.take() {
+            drop(server.join());
+        }
+    }
+}
+
+/// Returns an empty memory provider.
+pub(crate) fn memory() -> Arc<dyn Provider> {
+    Arc::new(MemoryProvider::new(MemoryOptions::default()).unwrap())
+}
+
+/// Returns the names in a directory, sorted.
+pub(crate) fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
