@@ -1,0 +1,197 @@
+//! Set-user-ID and set-group-ID go where they go natively, and stay where they stay.
+//!
+//! Each change is made natively by a thread that really is the user, and through the provider on their behalf.
+
+use crate::ground::{Ground, ROOT, is_root, name, root, user};
+use fs9_local::LocalOptions;
+use fs9_sdk::{Call, ErrorKind, FallocateMode, NodeId, OpenFlags, Provider, Result, SetAttr, XattrFlags};
+use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid, set_thread_res_gid, set_thread_res_uid};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, fchown};
+use std::path::Path;
+
+/// The user who owns the file.
+const OWNER: u32 = 1000;
+
+/// A change, natively and through the provider.
+struct Change {
+    name: &'static str,
+    native: fn(&Path) -> std::io::Result<()>,
+    served: fn(&Ground, &Call, NodeId) -> Result<()>,
+}
+
+const CHANGES: [Change; 6] = [
+    Change {
+        name: "write",
+        native: |path| std::fs::File::options().write(true).open(path)?.write_all_at(b"x", 0),
+        served: |ground, call, node| {
+            let file = ground.open(call, node, OpenFlags::WRITE_ONLY)?;
+            let written = ground.write(call, file, b"x");
+            ground.provider.release(file);
+            written.map(drop)
+        },
+    },
+    Change {
+        name: "truncate",
+        native: |path| std::fs::File::options().write(true).open(path)?.set_len(1),
+        served: |ground, call, node| set(ground, call, node, SetAttr { size: Some(1), ..SetAttr::default() }),
+    },
+    Change {
+        name: "open with O_TRUNC",
+        native: |path| std::fs::File::options().write(true).truncate(true).open(path).map(drop),
+        served: |ground, call, node| {
+            let file = ground.open(call, node, OpenFlags::WRITE_ONLY | OpenFlags::TRUNCATE)?;
+            ground.provider.release(file);
+            Ok(())
+        },
+    },
+    Change {
+        name: "fallocate",
+        native: |path| {
+            let file = std::fs::File::options().write(true).open(path)?;
+            Ok(rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, 100)?)
+        },
+        served: |ground, call, node| {
+            let file = ground.open(call, node, OpenFlags::WRITE_ONLY)?;
+            let done = ground.provider.fallocate(call, file, FallocateMode::empty(), 0, 100);
+            ground.provider.release(file);
+            done
+        },
+    },
+    Change {
+        name: "chown to the same group",
+        native: |path| fchown(std::fs::File::open(path)?, None, Some(OWNER)),
+        served: |ground, call, node| {
+            set(ground, call, node, SetAttr { gid: Some(OWNER), ..SetAttr::default() })
+        },
+    },
+    Change {
+        name: "chmod",
+        native: |path| std::fs::set_permissions(path, PermissionsExt::from_mode(0o6711)),
+        served: |ground, call, node| {
+            set(ground, call, node, SetAttr { permissions: Some(0o6711), ..SetAttr::default() })
+        },
+    },
+];
+
+fn set(ground: &Ground, call: &Call, node: NodeId, changes: SetAttr) -> Result<()> {
+    let changes = SetAttr { kill_privileges: call.caller.uid != 0, ..changes };
+    ground.provider.setattr(call, node, None, changes).map(drop)
+}
+
+/// Runs `f` on a thread that is this user and nothing more, or root with everything.
+fn live_as<T: Send + 'static>(uid: u32, f: impl FnOnce() -> T + Send + 'static) -> T {
+    let life = move || {
+        if uid != 0 {
+            let (gid, uid) = (Gid::from_raw(uid), Uid::from_raw(uid));
+            rustix::thread::set_thread_groups(&[]).unwrap();
+            set_thread_res_gid(gid, gid, gid).unwrap();
+            set_thread_res_uid(uid, uid, uid).unwrap();
+            let none = CapabilitySet::empty();
+            let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+            rustix::thread::set_capabilities(None, sets).unwrap();
+        } else {
+            // A thread that has served requests lacks some capabilities, and so do its children.
+            let mut sets = rustix::thread::capabilities(None).unwrap();
+            sets.effective = sets.permitted;
+            rustix::thread::set_capabilities(None, sets).unwrap();
+        }
+        f()
+    };
+    std::thread::spawn(life).join().unwrap()
+}
+
+fn file_of_owner(ground: &Ground, text: &str, mode: u32) {
+    let path = ground.path(text);
+    std::fs::write(&path, b"data").unwrap();
+    std::os::unix::fs::chown(&path, Some(OWNER), Some(OWNER)).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn every_change_strips_what_it_strips_natively() {
+    if !is_root() {
+        return;
+    }
+    // On a thread of its own: requests leave it with the identity of the last caller.
+    std::thread::spawn(|| {
+        let ground = Ground::new(LocalOptions::default());
+        std::fs::set_permissions(ground.dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        for uid in [OWNER, 0] {
+            for mode in [0o6755, 0o4755, 0o2755, 0o2745, 0o6777, 0o755] {
+                for change in &CHANGES {
+                    let text = format!("{uid}-{mode:o}-{}", change.name);
+                    let (native, served) = (format!("{text} native"), format!("{text} served"));
+                    live_as(0, {
+                        let files = [ground.path(&native), ground.path(&served)];
+                        move || {
+                            for path in files {
+                                std::fs::write(&path, b"data").unwrap();
+                                std::os::unix::fs::chown(&path, Some(OWNER), Some(OWNER)).unwrap();
+                                std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+                            }
+                        }
+                    });
+                    let (run, path) = (change.native, ground.path(&native));
+                    live_as(uid, move || run(&path)).unwrap();
+                    let call = if uid == 0 { root() } else { user(uid) };
+                    let node = ground.lookup(ROOT, &served).unwrap().node;
+                    (change.served)(&ground, &call, node).unwrap();
+                    let mode_of = |text: &str| std::fs::metadata(ground.path(text)).unwrap().mode() & 0o7777;
+                    assert_eq!(mode_of(&served), mode_of(&native), "mode after {text}");
+                }
+            }
+        }
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn a_write_by_anybody_strips_file_capabilities() {
+    if !is_root() {
+        return;
+    }
+    let ground = Ground::new(LocalOptions::default());
+    // struct vfs_cap_data, revision 2, CAP_CHOWN permitted and effective.
+    let mut capability = [0; 20];
+    capability[..8].copy_from_slice(&[1, 0, 0, 2, 1, 0, 0, 0]);
+    for call in [root(), user(OWNER)] {
+        let file = ground.create(&call, ROOT, &format!("of-{}", call.caller.uid), 0o755).unwrap();
+        let key = b"security.capability";
+        ground.provider.setxattr(&root(), file.node, key, &capability, XattrFlags::empty()).unwrap();
+        assert_eq!(ground.provider.getxattr(&root(), file.node, key).unwrap(), capability);
+        ground.write(&call, file, b"x").unwrap();
+        let left = ground.provider.getxattr(&root(), file.node, key).unwrap_err();
+        assert_eq!(left.kind(), ErrorKind::NoData);
+    }
+}
+
+#[test]
+fn privileges_set_after_the_open_are_stripped_by_the_next_write() {
+    if !is_root() {
+        return;
+    }
+    let ground = Ground::new(LocalOptions::default());
+    let file = ground.create(&user(OWNER), ROOT, "file", 0o755).unwrap();
+    let mode = || ground.getattr(file.node).unwrap().permissions;
+    let chmod = SetAttr { permissions: Some(0o6755), ..SetAttr::default() };
+    ground.provider.setattr(&user(OWNER), file.node, None, chmod).unwrap();
+    assert_eq!(mode(), 0o6755);
+    ground.write(&root(), file, b"x").unwrap();
+    assert_eq!(mode(), 0o6755, "root keeps them, through the same handle");
+    ground.write(&user(OWNER), file, b"x").unwrap();
+    assert_eq!(mode(), 0o755);
+}
+
+#[test]
+fn owner_and_permissions_in_one_change_end_as_asked() {
+    if !is_root() {
+        return;
+    }
+    let ground = Ground::new(LocalOptions::default());
+    file_of_owner(&ground, "file", 0o644);
+    let node = ground.provider.lookup(&root(), ROOT, name("file")).unwrap().node;
+    let both = SetAttr { uid: Some(5), gid: Some(6), permissions: Some(0o6755), ..SetAttr::default() };
+    let attr = ground.provider.setattr(&root(), node, None, both).unwrap();
+    assert_eq!((attr.uid, attr.gid, attr.permissions), (5, 6, 0o6755));
+}
