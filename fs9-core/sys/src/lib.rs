@@ -1,7 +1,7 @@
 //! System calls that fs9 needs and rustix lacks: file handles, identities of single threads, directory reading into a
-//! kept buffer, inode ioctls, and becoming a daemon.
+//! kept buffer, inode ioctls, becoming a daemon, and giving freed memory back.
 //!
-//! Invariants: every function returns `io::Result`; one unsafe operation a block, with its reason; no policy.
+//! Invariants: every function that can fail returns `io::Result`; one unsafe operation a block, with its reason; no policy.
 
 mod close;
 pub mod credentials;
@@ -9,6 +9,7 @@ mod daemon;
 mod directory;
 mod file_handle;
 mod inode_ioctl;
+mod memory;
 
 pub use close::close;
 pub use daemon::{Daemon, Detached, Outcome, Waiter, detach};
@@ -17,3 +18,4 @@ pub use file_handle::{FILE_HANDLE_MAX, FileHandleBytes, open_by_handle, take_han
 pub use inode_ioctl::{
     ExtendedFlags, extended_flags, inode_flags, inode_version, set_extended_flags, set_inode_flags,
 };
+pub use memory::return_free_memory;

@@ -1,7 +1,7 @@
 //! Changing attributes, and what every change of data does to them.
 
 use crate::birth::is_in_group;
-use crate::file::check_size;
+use crate::file::{File, check_size};
 use crate::node::{Body, Meta, Node};
 use crate::tree::Tree;
 use crate::xattr::{self, remove_capability};
@@ -35,7 +35,7 @@ impl Tree {
         let now = Timestamp::now();
         self.set_rights(&node, changes);
         let resized = match changes.size {
-            Some(size) => node.file()?.set_size(&self.space, size)?,
+            Some(size) => self.resize(node.file()?, size)?,
             None => false,
         };
         let mut meta = node.meta.lock();
@@ -55,6 +55,15 @@ impl Tree {
         }
         drop(meta);
         Ok(node.attr())
+    }
+
+    /// Sets the size of a file; returns whether it changed.
+    pub(crate) fn resize(&self, file: &File, size: u64) -> Result<bool> {
+        let before = file.counted_pages();
+        let resized = file.set_size(&self.space, size)?;
+        self.freed.note(before.saturating_sub(file.counted_pages()));
+        self.freed.report_if_much();
+        Ok(resized)
     }
 
     /// Changes owner, group and permissions, after taking privileges away.

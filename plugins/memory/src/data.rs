@@ -72,7 +72,7 @@ impl Tree {
         };
         if flags.contains(OpenFlags::TRUNCATE) {
             self.before_write(node, strips(call));
-            file.set_size(&self.space, 0)?;
+            self.resize(file, 0)?;
             self.after_write(node);
         }
         node.open();

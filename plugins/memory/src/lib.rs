@@ -11,6 +11,7 @@ mod birth;
 mod data;
 mod directory;
 mod file;
+mod freed;
 mod handle;
 mod listing;
 mod node;

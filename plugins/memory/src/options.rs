@@ -10,7 +10,7 @@ const BYTES_PER_INODE: u64 = 4096;
 const INODES_MIN: u64 = 16 * 1024;
 
 /// What can be chosen when a tree is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct MemoryOptions {
     /// The most bytes of data, extended attributes and link targets. Default: half of the machine's memory, as for
     /// tmpfs. Data counts in pages of 4 KiB, reserved ranges included.
@@ -26,6 +26,9 @@ pub struct MemoryOptions {
     pub root_gid: u32,
     /// Reading never changes access times. Default: false, which means relatime.
     pub noatime: bool,
+    /// Called, on a thread of its own and never twice at a time, after 64 MiB of data were freed: for an allocator
+    /// that returns memory to the system only when asked, as glibc's does (`malloc_trim(3)`). Default: none.
+    pub after_freeing: Option<fn()>,
 }
 
 impl Default for MemoryOptions {
@@ -37,6 +40,7 @@ impl Default for MemoryOptions {
             root_uid: 0,
             root_gid: 0,
             noatime: false,
+            after_freeing: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 use crate::birth::{self, Maker, New};
 use crate::directory::{Directory, Entries};
 use crate::file::File;
+use crate::freed::Freed;
 use crate::handle::Handles;
 use crate::node::{Body, Meta, Node};
 use crate::node_table::NodeTable;
@@ -26,6 +27,7 @@ pub(crate) struct Tree {
     /// Held while a directory moves to another parent, so that nobody's ancestors change meanwhile.
     pub(crate) rename_lock: Mutex<()>,
     pub(crate) noatime: bool,
+    pub(crate) freed: Freed,
 }
 
 impl Tree {
@@ -38,6 +40,7 @@ impl Tree {
             handles: Handles::default(),
             rename_lock: Mutex::new(()),
             noatime: options.noatime,
+            freed: Freed::new(options.after_freeing),
         };
         let now = Timestamp::now();
         let meta = Meta {
@@ -225,9 +228,11 @@ impl Tree {
         let target_len = if let Body::Symlink(target) = &node.body { target.len() as u64 } else { 0 };
         self.space.give_back_bytes(target_len + extended.map_or(0, |extended| extended.total_cost()));
         if let Body::File(file) = &node.body {
+            self.freed.note(file.counted_pages());
             file.clear(&self.space);
         }
         self.space.give_back_inode();
+        self.freed.report_if_much();
     }
 
     fn add_link(&self, node: &Node, now: Timestamp) -> Result<()> {

@@ -3,6 +3,7 @@
 use crate::session::{ROOT, Session, kind, name};
 use fs9_memory::MemoryOptions;
 use fs9_sdk::{ErrorKind, FallocateMode, Provider, RenameFlags, SetAttr, XattrFlags};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const PAGE: usize = 4096;
 
@@ -120,4 +121,25 @@ fn a_tree_of_any_depth_can_be_dropped() {
         parent = s.mkdir(parent, "d");
     }
     drop(s);
+}
+
+static REPORTED: AtomicU32 = AtomicU32::new(0);
+
+#[test]
+fn much_freed_memory_is_reported_and_little_is_not() {
+    let report = || {
+        REPORTED.fetch_add(1, Ordering::Release);
+    };
+    let s = Session::with(MemoryOptions { after_freeing: Some(report), ..MemoryOptions::default() });
+    let file = s.create(ROOT, "f");
+    let reserve = |length| s.provider.fallocate(&s.call, file, FallocateMode::empty(), 0, length).unwrap();
+    let cut = SetAttr { size: Some(0), ..SetAttr::default() };
+    reserve(60 << 20);
+    s.set(file.node, cut);
+    assert_eq!(REPORTED.load(Ordering::Acquire), 0);
+    reserve(4 << 20);
+    s.set(file.node, cut);
+    while REPORTED.load(Ordering::Acquire) == 0 {
+        std::thread::yield_now();
+    }
 }
