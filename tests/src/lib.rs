@@ -7,6 +7,8 @@
 
 mod actor;
 mod mounted;
+mod script;
 
 pub use actor::{Actor, require_root};
 pub use mounted::{MountPlan, Mounted};
+pub use script::run_script;
