@@ -27,7 +27,12 @@ pub(crate) struct MountPoint {
 /// Mounts at a path and returns the descriptor to talk with the kernel, or `None` without the right to mount.
 pub(crate) fn mount(path: &Path, options: &FuseOptions) -> io::Result<Option<OwnedFd>> {
     let metadata = std::fs::metadata(path)?;
-    let device: OwnedFd = std::fs::File::options().read(true).write(true).open(DEVICE)?.into();
+    let device: OwnedFd = match std::fs::File::options().read(true).write(true).open(DEVICE) {
+        Ok(device) => device.into(),
+        // Where only root may open it, the helper still can.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        Err(error) => return Err(error),
+    };
     let mut data = format!(
         "fd={},rootmode={:o},user_id={},group_id={},default_permissions",
         device.as_raw_fd(),

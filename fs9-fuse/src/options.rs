@@ -49,6 +49,28 @@ pub struct FuseOptions {
     pub stack_depth: u32,
 }
 
+/// How long the kernel may cache, as wished; what is `None` follows from what a provider promises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WantedLifetimes {
+    /// Attributes.
+    pub attr: Option<Duration>,
+    /// Names that exist.
+    pub entry: Option<Duration>,
+    /// Names that do not exist.
+    pub negative: Option<Duration>,
+}
+
+impl FuseOptions {
+    /// Returns the lifetimes that are wished for.
+    pub fn lifetimes(&self) -> WantedLifetimes {
+        WantedLifetimes {
+            attr: self.attr_lifetime,
+            entry: self.entry_lifetime,
+            negative: self.negative_lifetime,
+        }
+    }
+}
+
 /// Request threads unless told otherwise. One wakes up on the client's core and answers an uncontended client
 /// fastest; a second one keeps a slow request from holding up all others.
 pub(crate) const THREADS_DEFAULT: usize = 2;

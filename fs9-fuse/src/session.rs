@@ -6,9 +6,10 @@
 use crate::Counters;
 use crate::frontend::Frontend;
 use crate::mount_point::MountPoint;
-use crate::options::{FuseOptions, THREADS_DEFAULT};
+use crate::options::{FuseOptions, THREADS_DEFAULT, WantedLifetimes};
 use crate::transport::{FuserCache, FuserTransport};
 use fs9_core::Namespace;
+use fs9_core::control::HandleReport;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -130,6 +131,16 @@ impl SessionHandle {
     /// Returns the number of inodes that the kernel knows besides the root.
     pub fn known_inodes(&self) -> usize {
         self.frontend.known_inodes()
+    }
+
+    /// Returns what reports the open files and directories one by one.
+    pub fn handle_report(&self) -> Arc<dyn HandleReport> {
+        Arc::clone(&self.frontend) as Arc<dyn HandleReport>
+    }
+
+    /// Changes how long the kernel may cache what it is told from now on.
+    pub fn set_lifetimes(&self, wanted: WantedLifetimes) {
+        self.frontend.set_lifetimes(wanted);
     }
 
     /// Returns whether a request was answered yet.

@@ -2,7 +2,8 @@
 
 use crate::inode::Numbering;
 use crate::isolation::guarded;
-use crate::options::FuseOptions;
+use crate::options::WantedLifetimes;
+use arc_swap::ArcSwap;
 use fs9_core::{Job, Mount, MountId, MountTable, OriginId, PlaceId};
 use fs9_sdk::NodeId;
 use parking_lot::Mutex;
@@ -33,15 +34,15 @@ impl Lifetimes {
 
     /// Returns the lifetimes of a mount. Its own options go before those of the FUSE mount, and these before what the
     /// provider would like.
-    fn of(mount: &Mount, options: &FuseOptions) -> Lifetimes {
+    fn of(mount: &Mount, wanted: &WantedLifetimes) -> Lifetimes {
         let capabilities = mount.capabilities();
         let default = if capabilities.complete_changes { LIFETIME_COMPLETE } else { LIFETIME_DEFAULT };
         let suited = capabilities.cache_lifetime.unwrap_or(default);
-        let entry = mount.options().entry_lifetime.or(options.entry_lifetime).unwrap_or(suited);
+        let entry = mount.options().entry_lifetime.or(wanted.entry).unwrap_or(suited);
         Lifetimes {
             entry,
-            attr: mount.options().attr_lifetime.or(options.attr_lifetime).unwrap_or(suited),
-            negative: options.negative_lifetime.unwrap_or(entry),
+            attr: mount.options().attr_lifetime.or(wanted.attr).unwrap_or(suited),
+            negative: wanted.negative.unwrap_or(entry),
         }
     }
 }
@@ -52,7 +53,7 @@ pub(crate) struct MountView {
     pub(crate) mount: Arc<Mount>,
     /// How its inode numbers come about.
     pub(crate) numbering: Numbering,
-    lifetimes: Lifetimes,
+    lifetimes: ArcSwap<Lifetimes>,
     /// Another mount shows the same objects: a change made there is not seen here, so that nothing may be cached.
     shared: AtomicBool,
     /// That backing descriptors are refused was said once.
@@ -65,7 +66,12 @@ pub(crate) struct MountView {
 impl MountView {
     /// Returns how long the kernel may cache what this mount tells.
     pub(crate) fn lifetimes(&self) -> Lifetimes {
-        if self.is_shared() { Lifetimes::NONE } else { self.lifetimes }
+        if self.is_shared() { Lifetimes::NONE } else { **self.lifetimes.load() }
+    }
+
+    /// Changes how long the kernel may cache what this mount tells from now on.
+    pub(crate) fn set_lifetimes(&self, wanted: &WantedLifetimes) {
+        self.lifetimes.store(Arc::new(Lifetimes::of(&self.mount, wanted)));
     }
 
     /// Returns whether another mount shows the same objects.
@@ -136,13 +142,18 @@ impl Views {
         self.by_id.get(&id)
     }
 
+    /// Returns all views.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<MountView>> {
+        self.by_id.values()
+    }
+
     /// Returns the view of what is mounted at `/`.
     pub(crate) fn root(&self) -> Option<&Arc<MountView>> {
         self.root.as_ref()
     }
 
     /// Returns the views of a table, keeping those that exist.
-    pub(crate) fn updated(&self, table: &MountTable, options: &FuseOptions) -> Views {
+    pub(crate) fn updated(&self, table: &MountTable, wanted: &WantedLifetimes) -> Views {
         let mut origins: HashMap<OriginId, usize> = HashMap::new();
         for mount in table.mounts() {
             *origins.entry(mount.origin()).or_default() += 1;
@@ -150,7 +161,7 @@ impl Views {
         let shared: HashSet<OriginId> =
             origins.into_iter().filter(|&(_, mounts)| mounts > 1).map(|(origin, _)| origin).collect();
         let view = |mount: &Arc<Mount>| {
-            let view = self.get(mount.id()).map_or_else(|| Arc::new(new_view(mount, options)), Arc::clone);
+            let view = self.get(mount.id()).map_or_else(|| Arc::new(new_view(mount, wanted)), Arc::clone);
             view.shared.store(shared.contains(&mount.origin()), Ordering::Relaxed);
             (mount.id(), view)
         };
@@ -160,12 +171,12 @@ impl Views {
     }
 }
 
-fn new_view(mount: &Arc<Mount>, options: &FuseOptions) -> MountView {
+fn new_view(mount: &Arc<Mount>, wanted: &WantedLifetimes) -> MountView {
     let path = mount.path();
     MountView {
         mount: Arc::clone(mount),
         numbering: Numbering::of_path(path.as_bytes(), path.is_root()),
-        lifetimes: Lifetimes::of(mount, options),
+        lifetimes: ArcSwap::from_pointee(Lifetimes::of(mount, wanted)),
         shared: AtomicBool::new(false),
         refusal_said: AtomicBool::new(false),
         unanswered: Mutex::default(),

@@ -10,6 +10,7 @@ use crate::inode::{Ino, data_version};
 use crate::io_mode::IoMode;
 use crate::reply::{Answer, Backing, Exchange, OpenAnswer};
 use crate::view::MountView;
+use fs9_core::control::OpenFor;
 use fs9_core::{HandleId, MountUse, OwnerId};
 use fs9_sdk::{
     Attr, Entry, ErrorKind, FileType, NewNode, NodeId, OpenFlags, OpenNode, OpenTraits, Opened, Place,
@@ -24,6 +25,7 @@ struct Fresh<'a> {
     node: NodeId,
     ino: Ino,
     flags: OpenFlags,
+    pid: u32,
     opened: Opened,
     mount_use: MountUse,
 }
@@ -50,7 +52,8 @@ impl Frontend {
         let flags = flags.difference(NAME_FLAGS);
         let mount_use = view.mount.begin_use()?;
         let opened = on(&view, |provider| provider.open(&request.call, node, flags))?;
-        let mut fresh = Fresh { view: &view, node, ino: target.ino, flags, opened, mount_use };
+        let pid = request.header.caller.pid;
+        let mut fresh = Fresh { view: &view, node, ino: target.ino, flags, pid, opened, mount_use };
         if let Err(error) = strip_after_truncation(request, &mut fresh) {
             let open = OpenNode { node, handle: fresh.opened.handle };
             let provider = Arc::clone(view.mount.provider());
@@ -75,13 +78,14 @@ impl Frontend {
         let answer = self.remember(&spot.view, &entry, spot.parent.ino, None);
         let (node, flags) = (entry.node, flags.difference(NAME_FLAGS));
         let opened = Opened { attr: Some(entry.attr), ..opened };
-        let fresh = Fresh { view: &spot.view, node, ino: answer.ino, flags, opened, mount_use };
+        let pid = request.header.caller.pid;
+        let fresh = Fresh { view: &spot.view, node, ino: answer.ino, flags, pid, opened, mount_use };
         Ok(Answer::Created(answer, self.admit(fresh, exchange)))
     }
 
     /// Gives an opened file a handle and decides how the kernel treats it.
     fn admit(&self, fresh: Fresh<'_>, exchange: &mut dyn Exchange) -> OpenAnswer {
-        let Fresh { view, node, ino, flags, opened, mount_use } = fresh;
+        let Fresh { view, node, ino, flags, pid, opened, mount_use } = fresh;
         let open = OpenNode { node, handle: opened.handle };
         let mut traits = opened.traits;
         traits.set(OpenTraits::KEEP_CACHE, self.keeps_cache(view, ino, &opened));
@@ -93,9 +97,12 @@ impl Frontend {
             None
         };
         if backing.is_some() {
-            traits.remove(OpenTraits::DIRECT_IO);
+            // Any other flag beside passthrough makes the kernel refuse the open (`FOPEN_PASSTHROUGH_MASK`).
+            traits &= OpenTraits::NO_FLUSH;
         }
-        let backend = Backend { view: Arc::clone(view), open, is_directory: false, _mount_use: mount_use };
+        let purpose = purpose_of(flags);
+        let view = Arc::clone(view);
+        let backend = Backend { view, open, is_directory: false, purpose, pid, _mount_use: mount_use };
         let places = Mutex::new(Arc::from([]));
         let file = OpenFile { ino, backend: Some(backend), has_io_mode, places };
         OpenAnswer { handle: self.handles.insert(OwnerId::KERNEL, file), traits, backing }
@@ -209,6 +216,15 @@ fn create_at(
     })
 }
 
+/// Returns what flags open a file for.
+fn purpose_of(flags: OpenFlags) -> OpenFor {
+    match (flags.readable(), flags.writable()) {
+        (true, true) => OpenFor::ReadWrite,
+        (false, true) => OpenFor::Write,
+        (_, false) => OpenFor::Read,
+    }
+}
+
 /// Strips privileges after an ordinary user's `O_TRUNC`, which no argument of `open` asks for.
 fn strip_after_truncation(request: &Request, fresh: &mut Fresh<'_>) -> Result<()> {
     if !fresh.flags.contains(OpenFlags::TRUNCATE) || request.header.caller.uid == 0 {
@@ -292,7 +308,9 @@ impl Frontend {
                 let open = OpenNode { node: *node, handle: opened.handle };
                 let traits = self.directory_traits(view, target.ino, &opened);
                 let view = Arc::clone(view);
-                (Some(Backend { view, open, is_directory: true, _mount_use: mount_use }), traits)
+                let (purpose, pid) = (OpenFor::Listing, request.header.caller.pid);
+                let backend = Backend { view, open, is_directory: true, purpose, pid, _mount_use: mount_use };
+                (Some(backend), traits)
             }
         };
         if target.place.is_some() {

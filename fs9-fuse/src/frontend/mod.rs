@@ -16,6 +16,7 @@ mod names;
 mod open_file;
 mod perform;
 mod pooled;
+mod report;
 mod xattrs;
 
 use crate::counters::Counters;
@@ -24,7 +25,7 @@ use crate::invalidate::{Invalidator, KernelCache};
 use crate::io_mode::IoModes;
 use crate::isolation::guarded;
 use crate::operation::{Operation, RequestHeader};
-use crate::options::{FuseOptions, Passthrough};
+use crate::options::{FuseOptions, Passthrough, WantedLifetimes};
 use crate::reply::{EntryAnswer, Reply};
 use crate::view::{MountView, Views};
 use arc_swap::ArcSwap;
@@ -44,6 +45,8 @@ use std::time::Duration;
 pub struct Frontend {
     namespace: Arc<Namespace>,
     options: FuseOptions,
+    /// Those of the options, or later ones.
+    lifetimes: ArcSwap<WantedLifetimes>,
     views: ArcSwap<Views>,
     inodes: InodeTable,
     handles: HandleRegistry<OpenFile>,
@@ -79,6 +82,7 @@ impl Frontend {
         let passthrough = options.passthrough == Passthrough::Auto && !options.writeback;
         let frontend = Arc::new(Frontend {
             namespace,
+            lifetimes: ArcSwap::from_pointee(options.lifetimes()),
             options,
             views: ArcSwap::default(),
             inodes: InodeTable::new(),
@@ -102,6 +106,12 @@ impl Frontend {
     /// Returns the options.
     pub fn options(&self) -> &FuseOptions {
         &self.options
+    }
+
+    /// Changes how long the kernel may cache what it is told from now on. Mounts with lifetimes of their own keep them.
+    pub fn set_lifetimes(&self, wanted: WantedLifetimes) {
+        self.lifetimes.store(Arc::new(wanted));
+        self.views.load().iter().for_each(|view| view.set_lifetimes(&wanted));
     }
 
     /// Returns the counters of requests.

@@ -56,7 +56,7 @@ impl Frontend {
     }
 
     fn update_views(&self) {
-        self.views.rcu(|views| views.updated(&self.namespace.table(), &self.options));
+        self.views.rcu(|views| views.updated(&self.namespace.table(), &self.lifetimes.load()));
     }
 
     /// Has the kernel forget a name that was made, wherever another mount shows the same directory: names that do not

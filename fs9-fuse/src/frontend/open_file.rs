@@ -2,6 +2,7 @@
 
 use crate::inode::Ino;
 use crate::view::MountView;
+use fs9_core::control::OpenFor;
 use fs9_core::{MountUse, PlaceId};
 use fs9_sdk::{ErrorKind, OpenNode, Result};
 use parking_lot::Mutex;
@@ -33,6 +34,9 @@ pub(super) struct Backend {
     pub(super) view: Arc<MountView>,
     pub(super) open: OpenNode,
     pub(super) is_directory: bool,
+    /// What it is open for, and by which process, as `.fs9/handles` tells.
+    pub(super) purpose: OpenFor,
+    pub(super) pid: u32,
     /// Keeps the mount busy.
     pub(super) _mount_use: MountUse,
 }

@@ -3,5 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail a test by panicking")]
 
 mod basics;
+mod caches;
+mod isolation;
+mod passthrough;
 mod places;
 mod support;

@@ -2,6 +2,7 @@
 
 use fs9_core::{MountOptions, Namespace, VfsPath};
 use fs9_fuse::{FuseOptions, Session, SessionHandle};
+use fs9_local::{LocalOptions, LocalProvider};
 use fs9_memory::{MemoryOptions, MemoryProvider};
 use fs9_sdk::Provider;
 use std::io;
@@ -71,6 +72,11 @@ impl Drop for Mounted {
 /// Returns an empty memory provider.
 pub(crate) fn memory() -> Arc<dyn Provider> {
     Arc::new(MemoryProvider::new(MemoryOptions::default()).unwrap())
+}
+
+/// Returns a provider of a directory.
+pub(crate) fn local(directory: &Path) -> Arc<dyn Provider> {
+    Arc::new(LocalProvider::open(directory, LocalOptions::default()).unwrap())
 }
 
 /// Returns the names in a directory, sorted.

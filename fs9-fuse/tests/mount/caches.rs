@@ -1,0 +1,84 @@
+//! What the kernel answers by itself, and when it asks again.
+
+use crate::support::{Mounted, local, memory};
+use fs9_fuse::FuseOptions;
+use fs9_sdk::Operation;
+use std::fs;
+use std::time::Duration;
+
+fn requests(mounted: &Mounted) -> u64 {
+    mounted.session.counters().total()
+}
+
+#[test]
+fn repeated_looks_ask_nothing() {
+    let mounted = Mounted::of(memory());
+    let path = mounted.path();
+    fs::write(path.join("f"), b"x").unwrap();
+    let look = || {
+        assert_eq!(fs::metadata(path.join("f")).unwrap().len(), 1);
+        assert!(fs::metadata(path.join("missing")).is_err());
+    };
+    look();
+    let before = requests(&mounted);
+    for _ in 0..1000 {
+        look();
+    }
+    assert_eq!(requests(&mounted), before);
+}
+
+#[test]
+fn data_is_read_once_while_it_does_not_change() {
+    let source = tempfile::tempdir().unwrap();
+    fs::write(source.path().join("f"), vec![7; 100_000]).unwrap();
+    let options = FuseOptions { passthrough: fs9_fuse::Passthrough::Off, ..FuseOptions::default() };
+    let mounted = Mounted::with(local(source.path()), options);
+    let path = mounted.path().join("f");
+    for _ in 0..3 {
+        assert_eq!(fs::read(&path).unwrap(), vec![7; 100_000]);
+    }
+    let reads = mounted.session.counters().of(Operation::Read);
+    assert_eq!(fs::read(&path).unwrap().len(), 100_000);
+    assert_eq!(mounted.session.counters().of(Operation::Read), reads);
+    fs::write(source.path().join("f"), vec![9; 100_000]).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), vec![9; 100_000]);
+}
+
+#[test]
+fn changes_behind_the_mount_are_seen_after_the_lifetime() {
+    let source = tempfile::tempdir().unwrap();
+    let short = Some(Duration::ZERO);
+    let options = FuseOptions {
+        attr_lifetime: short,
+        entry_lifetime: short,
+        negative_lifetime: short,
+        ..FuseOptions::default()
+    };
+    let mounted = Mounted::with(local(source.path()), options);
+    let path = mounted.path();
+    assert!(fs::metadata(path.join("f")).is_err());
+    fs::write(source.path().join("f"), b"1").unwrap();
+    assert_eq!(fs::read(path.join("f")).unwrap(), b"1");
+    fs::remove_file(source.path().join("f")).unwrap();
+    fs::create_dir(source.path().join("f")).unwrap();
+    assert!(fs::metadata(path.join("f")).unwrap().is_dir());
+    fs::remove_dir(source.path().join("f")).unwrap();
+    assert!(fs::metadata(path.join("f")).is_err());
+}
+
+#[test]
+fn a_number_that_is_reused_reaches_the_new_file() {
+    let source = tempfile::tempdir().unwrap();
+    let mounted = Mounted::of(local(source.path()));
+    let path = mounted.path();
+    for round in 0..200 {
+        let (old, new) = (path.join(format!("old{round}")), path.join(format!("new{round}")));
+        fs::write(&old, format!("old {round}")).unwrap();
+        let held = fs::File::open(&old).unwrap();
+        fs::remove_file(&old).unwrap();
+        drop(held);
+        fs::write(&new, format!("new {round}")).unwrap();
+        assert_eq!(fs::read_to_string(&new).unwrap(), format!("new {round}"));
+        fs::remove_file(source.path().join(format!("new{round}"))).unwrap();
+    }
+}
