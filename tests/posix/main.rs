@@ -1,6 +1,5 @@
 //! pjdfstest: a mount passes every case that the native file system passes on the same machine.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use fs9_tests::{Mounted, require_root, run_script};
 use std::path::Path;
