@@ -1,0 +1,106 @@
+//! The command line: what `fs9` takes. Help, man pages and completions are made from these definitions.
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Mounts directories, memory and more at one mount point.
+#[derive(Debug, Parser)]
+#[command(
+    name = "fs9",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = false,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What `fs9` can be told to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Mount a source, or all that a configuration file says.
+    Mount(MountArgs),
+    /// Unmount a mount point.
+    Umount(UmountArgs),
+    /// Show all mounts of fs9, or the one at a mount point.
+    Status(StatusArgs),
+    /// Write the completions of a shell to standard output.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the man pages into a directory, for packagers.
+    #[command(hide = true)]
+    Man(ManArgs),
+}
+
+/// What `fs9 mount` takes.
+#[derive(Args, Debug)]
+#[command(
+    after_help = crate::options::help_text(),
+    override_usage = "fs9 mount [-f] [-o OPTIONS] SOURCE MOUNTPOINT\n       fs9 mount [-f] [-o OPTIONS] --config FILE MOUNTPOINT"
+)]
+pub(crate) struct MountArgs {
+    /// Stay in the foreground, with the log on standard error.
+    #[arg(short, long)]
+    pub(crate) foreground: bool,
+    /// Options, separated by commas (see below).
+    #[arg(short, long = "options", value_name = "OPTIONS")]
+    pub(crate) options: Vec<String>,
+    /// Mount several providers as this file says.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// What to mount, then where: a directory, local:PATH or memory:, and the mount point.
+    #[arg(value_name = "SOURCE MOUNTPOINT", num_args = 1..=2, required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) places: Vec<OsString>,
+}
+
+/// What `fs9 umount` takes.
+#[derive(Args, Debug)]
+pub(crate) struct UmountArgs {
+    /// Detach at once, even if busy; open files are served until they are closed.
+    #[arg(short, long)]
+    pub(crate) lazy: bool,
+    /// Where it is mounted.
+    #[arg(value_hint = ValueHint::DirPath, required = true)]
+    pub(crate) mountpoint: PathBuf,
+}
+
+/// What `fs9 status` takes.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// Write one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only the mount at this place.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) mountpoint: Option<PathBuf>,
+}
+
+/// What `fs9 man` takes.
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// Write the options' page of the documentation to this file instead.
+    #[arg(long, value_name = "FILE", conflicts_with = "directory")]
+    pub(crate) options: Option<PathBuf>,
+    /// Where to write the man pages.
+    #[arg(required_unless_present = "options")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+/// Returns the definitions of the whole command line.
+pub(crate) fn definitions() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_definitions_of_the_command_line_are_consistent() {
+        super::definitions().debug_assert();
+    }
+}

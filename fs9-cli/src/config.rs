@@ -1,0 +1,239 @@
+//! The configuration file: several providers at several paths of one mount.
+//!
+//! A mistake is told as `FILE:LINE: KEY: what is wrong`. Every key that the file may have is a field here, and every
+//! field is read; an unknown key is a mistake.
+
+use crate::fault::{Fault, Outcome};
+use crate::options::{self, Settings};
+use crate::plan::{Plan, PlannedBind, PlannedMount};
+use crate::providers;
+use crate::source::Source;
+use fs9_core::VfsPath;
+use serde::Deserialize;
+use std::ops::Range;
+use std::path::Path;
+use toml::Spanned;
+
+/// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// As `-o`, for the whole mount; `-o` of the command line goes over it.
+    options: Option<Spanned<String>>,
+    /// The providers.
+    #[serde(default)]
+    mount: Vec<MountTable>,
+    /// The binds.
+    #[serde(default)]
+    bind: Vec<BindTable>,
+}
+
+/// A `[[mount]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MountTable {
+    path: Spanned<String>,
+    source: Spanned<String>,
+    options: Option<Spanned<String>>,
+}
+
+/// A `[[bind]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BindTable {
+    source: Spanned<String>,
+    target: Spanned<String>,
+}
+
+/// Reads a configuration file. `options` are those of the command line.
+///
+/// # Errors
+/// A fault with file, line and key.
+pub(crate) fn read(path: &Path, options: &[String]) -> Outcome<Plan> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Fault::usage(format!(
+            "mount: {}: {}: give a readable file to --config",
+            path.display(),
+            plain(&error)
+        ))
+    })?;
+    let base = std::path::absolute(path).ok().and_then(|file| Some(file.parent()?.to_owned()));
+    let reader = Reader { path, text: &text, base: base.as_deref().unwrap_or(Path::new("/")) };
+    reader.plan(options)
+}
+
+/// Returns the system's words without its number.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+/// A file that is being read.
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    base: &'a Path,
+}
+
+impl Reader<'_> {
+    fn plan(&self, options: &[String]) -> Outcome<Plan> {
+        let file: File = toml::from_str(self.text).map_err(|error| {
+            let message = error.message().replace('\n', ", ");
+            self.fault(&error.span().unwrap_or_default(), &message)
+        })?;
+        let mut settings = Settings::default();
+        if let Some(list) = &file.options {
+            options::apply_list(&mut settings, list.get_ref())
+                .map_err(|wrong| self.fault(&list.span(), &wrong))?;
+        }
+        for list in options {
+            options::apply_list(&mut settings, list)
+                .map_err(|wrong| Fault::usage(format!("mount: {wrong}")))?;
+        }
+        let mounts = file.mount.iter().map(|table| self.mount(table)).collect::<Outcome<Vec<_>>>()?;
+        let binds = file.bind.iter().map(|table| self.bind(table)).collect::<Outcome<Vec<_>>>()?;
+        self.check_paths(&file.mount, &mounts)?;
+        let fsname = settings.fsname.clone().unwrap_or_else(|| self.path.display().to_string());
+        Ok(Plan { fsname, settings, mounts, binds })
+    }
+
+    fn mount(&self, table: &MountTable) -> Outcome<PlannedMount> {
+        let path = self.vfs_path(&table.path)?;
+        let mut settings = Settings::default();
+        if let Some(list) = &table.options {
+            let refuse = |wrong: String| self.fault(&list.span(), &wrong);
+            options::apply_each(&mut settings, list.get_ref()).map_err(refuse)?;
+        }
+        let source = Source::parse(table.source.get_ref().as_ref());
+        let refuse = |wrong: String| self.fault(&table.source.span(), &wrong);
+        let source = providers::resolve(source, &mut settings, Some(self.base)).map_err(refuse)?;
+        Ok(PlannedMount { path, source, settings })
+    }
+
+    fn bind(&self, table: &BindTable) -> Outcome<PlannedBind> {
+        Ok(PlannedBind { source: self.vfs_path(&table.source)?, target: self.vfs_path(&table.target)? })
+    }
+
+    fn vfs_path(&self, text: &Spanned<String>) -> Outcome<VfsPath> {
+        let parsed = VfsPath::parse(text.get_ref().as_bytes());
+        parsed.map_err(|_| {
+            self.fault(&text.span(), &format!("\"{}\" is not an absolute path of the mount", text.get_ref()))
+        })
+    }
+
+    /// Wants one mount at `/` and no two at one path.
+    fn check_paths(&self, tables: &[MountTable], mounts: &[PlannedMount]) -> Outcome<()> {
+        for (at, (table, mount)) in tables.iter().zip(mounts).enumerate() {
+            if mounts.iter().take(at).any(|earlier| earlier.path == mount.path) {
+                return Err(self.fault(&table.path.span(), "another [[mount]] has this path: choose one"));
+            }
+        }
+        if !mounts.iter().any(|mount| mount.path == VfsPath::root()) {
+            return Err(
+                self.fault(&(0..0), "no [[mount]] has path = \"/\": say what the mount point itself shows")
+            );
+        }
+        Ok(())
+    }
+
+    /// Returns `FILE:LINE: KEY: what is wrong`.
+    fn fault(&self, span: &Range<usize>, wrong: &str) -> Fault {
+        let start = span.start.min(self.text.len());
+        let before = self.text.get(..start).unwrap_or_default();
+        let line_number = before.matches('\n').count() + 1;
+        let line = self.text.lines().nth(line_number - 1).unwrap_or_default();
+        let key = line.split_once('=').map(|(key, _)| key.trim()).filter(|key| !key.is_empty());
+        let place = format!("{}:{line_number}", self.path.display());
+        Fault::usage(match key {
+            Some(key) => format!("mount: {place}: {key}: {wrong}"),
+            None => format!("mount: {place}: {wrong}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reader;
+    use crate::fault::Outcome;
+    use crate::plan::Plan;
+    use std::path::Path;
+
+    fn plan(text: &str) -> Outcome<Plan> {
+        Reader { path: Path::new("fs9.toml"), text, base: Path::new(env!("CARGO_MANIFEST_DIR")) }.plan(&[])
+    }
+
+    #[track_caller]
+    fn refused(text: &str, message: &str) {
+        assert_eq!(plan(text).unwrap_err().to_string(), message);
+    }
+
+    const GOOD: &str = r#"
+options = "allow_other,attr_timeout=5"
+
+[[mount]]
+path = "/"
+source = "src"
+options = "ro"
+
+[[mount]]
+path = "/scratch"
+source = "memory:"
+options = "size=64M"
+
+[[bind]]
+source = "/scratch"
+target = "/tmp"
+"#;
+
+    #[test]
+    fn a_configuration_says_providers_binds_and_options() {
+        let plan = plan(GOOD).unwrap();
+        assert!(plan.settings.allow_other && plan.mounts[0].settings.read_only);
+        let beside_the_file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").canonicalize().unwrap();
+        assert_eq!(Path::new(&plan.mounts[0].source.argument), beside_the_file);
+        assert_eq!(plan.mounts[1].settings.size_bytes, Some(64 << 20));
+        assert_eq!(plan.binds[0].target.to_string(), "/tmp");
+        assert_eq!(plan.fsname, "fs9.toml");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let message = plan("[[mount]]\npath = \"/\"\nsorce = \"x\"\n").unwrap_err().to_string();
+        assert!(message.starts_with("mount: fs9.toml:3: sorce: unknown field `sorce`"), "{message}");
+        assert!(!message.contains('\n'), "{message}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_with_its_line() {
+        let message = plan("[[mount]]\nsource = \"x\"\npath = 7\n").unwrap_err().to_string();
+        assert!(message.starts_with("mount: fs9.toml:3: path: invalid type"), "{message}");
+    }
+
+    #[test]
+    fn what_only_looks_right_is_refused_where_it_stands() {
+        refused(
+            &GOOD.replace("size=64M", "sise=64M"),
+            "mount: fs9.toml:12: options: unknown option \"sise\": did you mean \"size\"?",
+        );
+        refused(
+            &GOOD.replace("\"/tmp\"", "\"tmp\""),
+            "mount: fs9.toml:16: target: \"tmp\" is not an absolute path of the mount",
+        );
+        refused(
+            &GOOD.replace("path = \"/\"", "path = \"/scratch/\""),
+            "mount: fs9.toml:10: path: another [[mount]] has this path: choose one",
+        );
+        refused(
+            "",
+            "mount: fs9.toml:1: no [[mount]] has path = \"/\": say what the mount point itself shows",
+        );
+        let message = plan(&GOOD.replace("memory:", "s3:bucket")).unwrap_err().to_string();
+        assert!(message.starts_with("mount: fs9.toml:11: source: unknown provider \"s3\""), "{message}");
+    }
+
+    #[test]
+    fn broken_toml_is_named_with_its_line() {
+        let message = plan("options = \"ro\"\n[[mount\n").unwrap_err().to_string();
+        assert!(message.starts_with("mount: fs9.toml:2: "), "{message}");
+    }
+}

@@ -1,0 +1,115 @@
+//! `fs9 status`: all our mounts, as `.fs9` of each tells it.
+//!
+//! Invariant: a mount whose daemon is dead or hangs costs [`PATIENCE`] at most, and all of them wait together.
+
+mod record;
+mod text;
+
+use crate::command::StatusArgs;
+use crate::fault::{Fault, Outcome, Status};
+use crate::manual::print;
+use crate::mountinfo::{self, MountLine};
+use crate::umount;
+use record::{MountRecord, ProviderRecord, State, StatusRecord};
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// How long to wait for the answers of all mounts together.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Shows all mounts, or the one that was asked for.
+///
+/// # Errors
+/// A fault if the one that was asked for is none, or nobody takes the output.
+pub(crate) fn run(arguments: &StatusArgs) -> Outcome<()> {
+    let lines = match &arguments.mountpoint {
+        Some(place) => vec![umount::find("status", place)?],
+        None => all_mounts()?,
+    };
+    let record = StatusRecord { version: env!("CARGO_PKG_VERSION"), mounts: ask(lines) };
+    if !arguments.json {
+        return print(text::page(&record).as_bytes());
+    }
+    let mut json = serde_json::to_string_pretty(&record)
+        .map_err(|error| Fault::new(Status::Internal, format!("status: {error}")))?;
+    json.push('\n');
+    print(json.as_bytes())
+}
+
+/// Returns our mounts that can be seen: not those that another one covers.
+fn all_mounts() -> Outcome<Vec<MountLine>> {
+    let lines = mountinfo::read()
+        .map_err(|error| Fault::new(Status::System, format!("status: /proc/self/mountinfo: {error}")))?;
+    let on_top =
+        |line: &&MountLine| mountinfo::on_top(&lines, &line.mountpoint).is_some_and(|top| top.id == line.id);
+    Ok(lines.iter().filter(|line| line.is_fs9()).filter(on_top).cloned().collect())
+}
+
+/// Asks all mounts at the same time; the threads of those that do not answer end with this process.
+fn ask(lines: Vec<MountLine>) -> Vec<MountRecord> {
+    let (answers, inbox) = mpsc::channel();
+    for (index, line) in lines.iter().cloned().enumerate() {
+        let answers = answers.clone();
+        std::thread::spawn(move || {
+            // Who answers too late finds nobody.
+            let _late = answers.send((index, record_of(&line)));
+        });
+    }
+    drop(answers);
+    let deadline = Instant::now() + PATIENCE;
+    let mut arrived = HashMap::new();
+    while let Ok((index, record)) = inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        arrived.insert(index, record);
+    }
+    let answer =
+        |(index, line)| arrived.remove(&index).unwrap_or_else(|| MountRecord::new(line, State::Silent));
+    lines.iter().enumerate().map(answer).collect()
+}
+
+/// Reads what one mount tells.
+fn record_of(line: &MountLine) -> MountRecord {
+    let control = line.mountpoint.join(".fs9");
+    let mut record = MountRecord::new(line, State::Serving);
+    match fill(&mut record, &control) {
+        Ok(()) => {}
+        Err(error) => record.state = state_of(&error, line),
+    }
+    record
+}
+
+/// Tells from an error what is the matter with a mount.
+fn state_of(error: &io::Error, line: &MountLine) -> State {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOTCONN | Errno::CONNABORTED) => State::Dead,
+        Some(Errno::ACCESS | Errno::PERM) => State::Closed,
+        // Without `.fs9` a mount still shows whether it answers.
+        Some(Errno::NOENT) if line.mountpoint.symlink_metadata().is_ok() => State::WithoutControl,
+        _ => State::Silent,
+    }
+}
+
+/// Reads the files of the control directory.
+fn fill(record: &mut MountRecord, control: &Path) -> io::Result<()> {
+    let read = |file: &str| std::fs::read_to_string(control.join(file));
+    record.version = Some(read("version")?.trim_end().to_owned());
+    record.mounts = rows(&read("mounts")?).filter_map(|row| record::path_of(&row)).collect();
+    record.handles = Some(rows(&read("handles")?).count());
+    record.providers = rows(&read("providers")?).filter_map(|row| ProviderRecord::parse(&row)).collect();
+    for row in rows(&read("stats")?) {
+        if let Some((origin, operation)) = record::operation_of(&row)
+            && let Some(provider) = record.providers.iter_mut().find(|provider| provider.origin == origin)
+        {
+            provider.operations.push(operation);
+        }
+    }
+    Ok(())
+}
+
+/// Cuts a file of the control directory into lines and fields.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    text.lines().map(|line| line.split('\t').collect())
+}

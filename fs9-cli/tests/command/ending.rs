@@ -1,0 +1,73 @@
+//! What signals do to a mount that is idle, busy, or dead.
+
+use crate::scratch::{Scratch, fs9, refuse, succeed, wait_until};
+use rustix::process::Signal;
+use std::fs;
+use std::io::Read as _;
+
+#[test]
+fn sigterm_unmounts_an_idle_mount() {
+    let scratch = Scratch::new();
+    let mut server = scratch.serve("memory:");
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), Some(0), "{}", server.log());
+    assert!(!scratch.is_mounted());
+}
+
+#[test]
+fn sigterm_waits_for_an_open_file_that_is_closed_in_time() {
+    let scratch = Scratch::new();
+    let mut server = scratch.serve("memory:");
+    let file = fs::File::create(scratch.mnt().join("file")).unwrap();
+    server.signal(Signal::TERM);
+    wait_until("new opens are refused", || fs::File::create(scratch.mnt().join("other")).is_err());
+    assert!(scratch.is_mounted());
+    drop(file);
+    assert_eq!(server.exit_code(), Some(0), "{}", server.log());
+    assert!(!scratch.is_mounted());
+}
+
+#[test]
+fn sigterm_detaches_a_busy_mount_and_serves_it_until_the_last_close() {
+    let scratch = Scratch::new();
+    let mut server = scratch.serve("memory:");
+    fs::write(scratch.mnt().join("file"), "still here").unwrap();
+    let mut file = fs::File::open(scratch.mnt().join("file")).unwrap();
+    server.signal(Signal::INT);
+    wait_until("it is detached", || !scratch.is_mounted());
+    let holder = format!("held by {} (", std::process::id());
+    wait_until("the holder is in the log", || server.log().contains(&holder));
+    let mut content = String::new();
+    file.read_to_string(&mut content).unwrap();
+    assert_eq!(content, "still here");
+    assert!(server.child.try_wait().unwrap().is_none(), "it serves the open file");
+    drop(file);
+    assert_eq!(server.exit_code(), Some(0), "{}", server.log());
+}
+
+#[test]
+fn a_second_sigterm_aborts_a_busy_mount() {
+    let scratch = Scratch::new();
+    let mut server = scratch.serve("memory:");
+    let file = fs::File::create(scratch.mnt().join("file")).unwrap();
+    server.signal(Signal::TERM);
+    wait_until("new opens are refused", || fs::File::create(scratch.mnt().join("other")).is_err());
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), Some(8), "{}", server.log());
+    assert!(!scratch.is_mounted());
+    assert!(file.metadata().is_err(), "what is open is cut off");
+}
+
+#[test]
+fn a_dead_mount_is_shown_as_such_and_can_be_taken_away() {
+    let scratch = Scratch::new();
+    let mut server = scratch.serve("memory:");
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    assert!(scratch.is_mounted(), "the kernel keeps it");
+    let status = succeed(fs9(&["status"]).arg(scratch.mnt()));
+    assert!(status.contains("dead: its daemon is gone"), "{status}");
+    refuse(fs9(&["mount", "memory:"]).arg(scratch.mnt()), 32);
+    succeed(fs9(&["umount"]).arg(scratch.mnt()));
+    assert!(!scratch.is_mounted());
+}
