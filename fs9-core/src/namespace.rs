@@ -125,7 +125,7 @@ impl Namespace {
         let (origin, rest) = table.resolve(source).ok_or_else(|| {
             Error::new(ErrorKind::NotFound).during("bind").at(source).because("nothing is mounted there")
         })?;
-        let hold = crate::bind::find(&origin, rest).map_err(|error| error.during("bind").at(source))?;
+        let hold = crate::bind::find(origin, rest).map_err(|error| error.during("bind").at(source))?;
         let (served, options) = (origin.served().clone(), origin.options().clone());
         self.publish(Mount::new(self.next_mount(), target.clone(), served, options, hold))
     }

@@ -1,18 +1,23 @@
 //! The mount table: an immutable snapshot of what is mounted where.
 //!
-//! Invariants: every place but the root has a mount or a child; a place's parent exists; a place has its number as
-//! long as it exists and no other place ever has it. A table never changes: a change makes a new table, which shares
+//! Invariants: every place but the root has a mount or a child; a place's parent exists, and tells of it what its own
+//! record tells; a place has its number as long as it exists and no other place ever has it. A table never changes: a change makes a new table, which shares
 //! all but O(depth x log n) of its records with the old one. So a reader that holds a table takes no lock and sees
 //! one moment.
 //!
 //! Resolution walks down from the root and remembers the last mount that it passed. It looks only at the path's own
-//! ancestors, and stops where no mount lies deeper: at most depth steps of O(log n), whatever the layout.
+//! ancestors, and stops where no mount lies deeper: at most depth steps of O(log n), whatever the layout. Among many
+//! siblings the cost is that of memory that no cache holds; so a parent tells all that there is to know of a child
+//! without children, and nothing is counted up on the way.
 
 use crate::{Components, Mount, MountId, PlaceId, VfsPath};
 use fs9_sdk::Name;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use std::ops::Bound;
 use std::sync::Arc;
+
+/// A map of which a changed copy shares all but O(log n) with the old one.
+type Map<K, V> = HashTrieMapSync<K, V, foldhash::fast::RandomState>;
 
 /// One position in the tree of mount paths.
 #[derive(Clone)]
@@ -25,10 +30,18 @@ struct PlaceRecord {
     children: Option<Box<Children>>,
 }
 
+/// What a place tells of one directly below it.
+#[derive(Clone)]
+struct Child {
+    place: PlaceId,
+    mount: Option<Arc<Mount>>,
+    has_children: bool,
+}
+
 /// The places directly below a place.
 #[derive(Clone, Default)]
 struct Children {
-    by_name: HashTrieMapSync<Arc<[u8]>, PlaceId>,
+    by_name: Map<Arc<[u8]>, Child>,
     /// In the order of their making, so that a listing can go on after a place, whatever came and went meanwhile.
     by_age: RedBlackTreeMapSync<PlaceId, Arc<[u8]>>,
 }
@@ -36,7 +49,7 @@ struct Children {
 /// What is mounted where, at one moment.
 #[derive(Clone)]
 pub struct MountTable {
-    places: HashTrieMapSync<PlaceId, PlaceRecord>,
+    places: Map<PlaceId, PlaceRecord>,
     mounts: RedBlackTreeMapSync<MountId, Arc<Mount>>,
 }
 
@@ -45,26 +58,27 @@ impl MountTable {
     pub(crate) fn empty() -> MountTable {
         let root =
             PlaceRecord { parent: PlaceId::ROOT, name: Arc::from(&b""[..]), mount: None, children: None };
-        let mut places = HashTrieMapSync::default();
+        let mut places = Map::default();
         places.insert_mut(PlaceId::ROOT, root);
         MountTable { places, mounts: RedBlackTreeMapSync::default() }
     }
 
     /// Returns the mount that serves a path, and what is left of the path below its root. Of nested mounts the
     /// deepest one counts. `None` if nothing is mounted at the path or above it.
-    pub fn resolve<'p>(&self, path: &'p VfsPath) -> Option<(Arc<Mount>, Components<'p>)> {
+    pub fn resolve<'p>(&self, path: &'p VfsPath) -> Option<(&Arc<Mount>, Components<'p>)> {
         let mut rest = path.components();
         let mut record = self.places.get(&PlaceId::ROOT)?;
         let mut found = record.mount.as_ref().map(|mount| (mount, rest.clone()));
-        while let Some(name) = rest.next() {
-            let Some(place) = record.child(name) else { break };
-            let Some(child) = self.places.get(&place) else { break };
-            record = child;
-            if let Some(mount) = &record.mount {
+        while let Some(child) = rest.next().and_then(|name| record.child(name)) {
+            if let Some(mount) = &child.mount {
                 found = Some((mount, rest.clone()));
             }
+            if !child.has_children {
+                break;
+            }
+            record = self.places.get(&child.place)?;
         }
-        found.map(|(mount, rest)| (Arc::clone(mount), rest))
+        found
     }
 
     /// Returns the place of `/`.
@@ -79,7 +93,7 @@ impl MountTable {
 
     /// Returns the place of that name directly below a place.
     pub fn child(&self, place: PlaceId, name: Name<'_>) -> Option<PlaceId> {
-        self.places.get(&place)?.child(name)
+        Some(self.places.get(&place)?.child(name)?.place)
     }
 
     /// Returns what is mounted at a place.
@@ -170,10 +184,11 @@ impl MountTable {
         last_place.0 += 1;
         let (place, name) = (*last_place, Arc::<[u8]>::from(name.as_bytes()));
         let record = PlaceRecord { parent, name: Arc::clone(&name), mount: None, children: None };
+        let child = record.told(place);
         self.places.insert_mut(place, record);
         self.change(parent, |record| {
             let children = record.children.get_or_insert_default();
-            children.by_name.insert_mut(Arc::clone(&name), place);
+            children.by_name.insert_mut(Arc::clone(&name), child);
             children.by_age.insert_mut(place, name);
         });
         place
@@ -209,17 +224,28 @@ impl MountTable {
         }
     }
 
+    /// Changes the record of a place, and what its parent tells of it.
     fn change(&mut self, place: PlaceId, change: impl FnOnce(&mut PlaceRecord)) {
-        if let Some(record) = self.places.get(&place) {
-            let mut record = record.clone();
-            change(&mut record);
-            self.places.insert_mut(place, record);
+        let Some(mut record) = self.places.get(&place).cloned() else { return };
+        change(&mut record);
+        if place != PlaceId::ROOT
+            && let Some(mut parent) = self.places.get(&record.parent).cloned()
+        {
+            let siblings = parent.children.get_or_insert_default();
+            siblings.by_name.insert_mut(Arc::clone(&record.name), record.told(place));
+            self.places.insert_mut(record.parent, parent);
         }
+        self.places.insert_mut(place, record);
     }
 }
 
 impl PlaceRecord {
-    fn child(&self, name: Name<'_>) -> Option<PlaceId> {
-        self.children.as_ref()?.by_name.get(name.as_bytes()).copied()
+    fn child(&self, name: Name<'_>) -> Option<&Child> {
+        self.children.as_ref()?.by_name.get(name.as_bytes())
+    }
+
+    /// Returns what the parent tells of this place.
+    fn told(&self, place: PlaceId) -> Child {
+        Child { place, mount: self.mount.clone(), has_children: self.children.is_some() }
     }
 }

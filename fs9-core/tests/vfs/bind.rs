@@ -28,7 +28,7 @@ fn a_bind_shows_the_directory_and_holds_it_until_it_is_gone() {
         let bound = namespace.bind(&path("/src/dir/sub"), &path("/dst")).unwrap();
         assert_eq!(bound.root(), NodeId(3));
         let table = namespace.table();
-        let origin = table.resolve(&path("/src")).unwrap().0;
+        let origin = Arc::clone(table.resolve(&path("/src")).unwrap().0);
         assert_eq!(bound.origin(), origin.origin());
         assert_ne!(bound.id(), origin.id());
         assert!(Arc::ptr_eq(bound.statistics(), origin.statistics()));
