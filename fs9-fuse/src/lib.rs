@@ -10,6 +10,7 @@
 
 mod counters;
 mod frontend;
+mod fusermount;
 mod inode;
 mod invalidate;
 mod io_mode;

@@ -68,21 +68,6 @@ fn flags(options: &FuseOptions) -> MountFlags {
     flags
 }
 
-/// Returns the options that `fusermount3` takes.
-pub(crate) fn fusermount_options(options: &FuseOptions) -> Vec<fuser::MountOption> {
-    use fuser::MountOption as M;
-    let given = [
-        (options.read_only, M::RO),
-        (options.suid, M::Suid),
-        (options.dev, M::Dev),
-        (!options.exec, M::NoExec),
-        (options.noatime, M::NoAtime),
-    ];
-    let fixed =
-        [M::FSName(options.fsname.clone()), M::Subtype(options.subtype.clone()), M::DefaultPermissions];
-    fixed.into_iter().chain(given.into_iter().filter_map(|(on, option)| on.then_some(option))).collect()
-}
-
 impl MountPoint {
     /// Returns what is mounted at a path now.
     pub(crate) fn of(path: &Path) -> io::Result<MountPoint> {

@@ -95,16 +95,15 @@ fn connect(
     path: &Path,
     options: &FuseOptions,
     transport: FuserTransport,
-    mut config: fuser::Config,
+    config: fuser::Config,
 ) -> io::Result<(fuser::Session<FuserTransport>, MountGuard)> {
-    if let Some(device) = crate::mount_point::mount(path, options)? {
-        let guard = MountGuard(Arc::new(MountPoint::of(path)?));
-        let inner = fuser::Session::from_fd(transport, device, config.acl, config)?;
-        return Ok((inner, guard));
-    }
-    config.mount_options = crate::mount_point::fusermount_options(options);
-    let inner = fuser::Session::new(transport, path, &config)?;
-    Ok((inner, MountGuard(Arc::new(MountPoint::of(path)?))))
+    let device = match crate::mount_point::mount(path, options)? {
+        Some(device) => device,
+        None => crate::fusermount::mount(path, options)?,
+    };
+    let guard = MountGuard(Arc::new(MountPoint::of(path)?));
+    let inner = fuser::Session::from_fd(transport, device, config.acl, config)?;
+    Ok((inner, guard))
 }
 
 impl SessionHandle {

@@ -133,7 +133,7 @@ impl Frontend {
         if !is_plain
             || opened.traits.contains(OpenTraits::DIRECT_IO)
             || view.mount.backing_withdrawn_by().is_some()
-            || (flags.writable() && has_file_capabilities(view, open.node))
+            || (flags.writable() && !is_untouched(opened) && has_file_capabilities(view, open.node))
         {
             return IoMode::Daemon;
         }
@@ -249,6 +249,11 @@ fn is_plain_file(attr: &Attr) -> bool {
     attr.kind == FileType::Regular && !attr.grants_privilege()
 }
 
+/// Returns whether nothing happened to a file since it was made, so that it cannot have file capabilities.
+fn is_untouched(opened: &Opened) -> bool {
+    opened.attr.is_some_and(|attr| attr.btime == Some(attr.ctime))
+}
+
 fn has_file_capabilities(view: &MountView, node: NodeId) -> bool {
     const FILE_CAPABILITIES: &[u8] = b"security.capability";
     let call = fs9_sdk::Call::by(fs9_sdk::Caller::ROOT);
@@ -306,6 +311,7 @@ impl Frontend {
                     other => other,
                 })?;
                 let open = OpenNode { node: *node, handle: opened.handle };
+                let opened = Opened { attr: self.version_source(request, view, *node, &opened), ..opened };
                 let traits = self.directory_traits(view, target.ino, &opened);
                 let view = Arc::clone(view);
                 let (purpose, pid) = (OpenFor::Listing, request.header.caller.pid);
@@ -321,6 +327,21 @@ impl Frontend {
         let file = OpenFile { ino: target.ino, backend, has_io_mode: false, places };
         let handle = self.handles.insert(OwnerId::KERNEL, file);
         Ok(Answer::Opened(OpenAnswer { handle, traits, backing: None }))
+    }
+
+    /// Returns attributes that tell whether a directory changed, where that decides about the kernel's cache.
+    fn version_source(
+        &self,
+        request: &Request,
+        view: &MountView,
+        node: NodeId,
+        opened: &Opened,
+    ) -> Option<Attr> {
+        if view.is_shared() || view.mount.capabilities().complete_changes {
+            return opened.attr;
+        }
+        let ask = || on(view, |provider| provider.getattr(&request.call, node, None)).ok();
+        opened.attr.or_else(ask)
     }
 
     /// Returns whether the kernel may cache the listing, and whether what it cached is still true.
