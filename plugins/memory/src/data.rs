@@ -71,32 +71,33 @@ impl Tree {
             Body::Special(..) => return Err(ErrorKind::NoSuchDeviceOrAddress.into()),
         };
         if flags.contains(OpenFlags::TRUNCATE) {
+            // Whoever asks to write was refused by the kernel. For a reader it looks only after the file was cut.
+            if !flags.writable() && node.is_executing() {
+                return Err(ErrorKind::TextFileBusy.into());
+            }
             self.before_write(node, strips(call));
             self.resize(file, 0)?;
             self.after_write(node);
         }
-        node.open();
-        Ok(Opened {
-            handle: self.handles.issue(flags),
-            attr: Some(node.attr()),
-            traits: OpenTraits::KEEP_CACHE | OpenTraits::NO_FLUSH,
-        })
+        let handle = self.handles.issue(flags);
+        node.open(handle::executes(handle));
+        Ok(Opened { handle, attr: Some(node.attr()), traits: OpenTraits::KEEP_CACHE | OpenTraits::NO_FLUSH })
     }
 
     /// Opens a directory for listing.
     pub(crate) fn opendir(&self, id: NodeId) -> Result<Opened> {
         let node = self.node(id)?;
         node.directory()?;
-        node.open();
+        node.open(false);
         let handle = self.handles.issue(OpenFlags::empty());
         let traits = OpenTraits::KEEP_CACHE | OpenTraits::CACHE_DIR;
         Ok(Opened { handle, attr: Some(node.attr()), traits })
     }
 
     /// Ends a handle of a file or directory.
-    pub(crate) fn release(&self, id: NodeId) {
-        if let Ok(node) = self.node(id) {
-            node.release();
+    pub(crate) fn release(&self, open: OpenNode) {
+        if let Ok(node) = self.node(open.node) {
+            node.release(handle::executes(open.handle));
             self.reap_if_unused(&node);
         }
     }

@@ -160,7 +160,7 @@ impl Provider for MemoryProvider {
     }
 
     fn release(&self, file: OpenNode) {
-        self.tree.release(file.node);
+        self.tree.release(file);
     }
 
     fn fsync(&self, _call: &Call, file: OpenNode, _data_only: bool) -> Result<()> {
@@ -183,7 +183,7 @@ impl Provider for MemoryProvider {
     }
 
     fn releasedir(&self, dir: OpenNode) {
-        self.tree.release(dir.node);
+        self.tree.release(dir);
     }
 
     fn fsyncdir(&self, _call: &Call, dir: OpenNode, _data_only: bool) -> Result<()> {
