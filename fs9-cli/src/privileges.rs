@@ -3,10 +3,12 @@
 use crate::fault::{Fault, Outcome};
 use crate::options::Settings;
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
-use std::path::Path;
 
 /// Where `fusermount3(1)` is told what users may do.
 const FUSE_CONF: &str = "/etc/fuse.conf";
+
+/// The kernel's device.
+const DEVICE: &str = "/dev/fuse";
 
 /// Refuses what only root may, before `fusermount3` does so in its own words.
 ///
@@ -14,7 +16,7 @@ const FUSE_CONF: &str = "/etc/fuse.conf";
 /// A fault that names the option or the missing program.
 pub(crate) fn check_user(settings: &Settings) -> Outcome<()> {
     if geteuid().is_root() {
-        return Ok(());
+        return check_device();
     }
     if settings.allow_other && !users_may_allow_other(&std::fs::read_to_string(FUSE_CONF).unwrap_or_default())
     {
@@ -35,10 +37,25 @@ pub(crate) fn check_user(settings: &Settings) -> Outcome<()> {
             "mount: fusermount3: not found: install it (package fuse3), or mount as root",
         ));
     }
-    if !Path::new("/dev/fuse").exists() {
-        return Err(Fault::mount("mount: /dev/fuse: not there: load the kernel module fuse"));
-    }
-    Ok(())
+    check_device()
+}
+
+/// Refuses a machine without FUSE, or one that keeps it from users: `fusermount3` opens the device as the user.
+///
+/// # Errors
+/// A fault that names the device.
+fn check_device() -> Outcome<()> {
+    let opened = std::fs::File::options().read(true).write(true).open(DEVICE);
+    opened.map(drop).map_err(|error| {
+        let advice = match error.kind() {
+            std::io::ErrorKind::NotFound => "not there: load the kernel module fuse",
+            std::io::ErrorKind::PermissionDenied => {
+                "closed to users: open it (chmod 666 /dev/fuse), or mount as root"
+            }
+            _ => return Fault::mount(format!("mount: {DEVICE}: {error}")),
+        };
+        Fault::mount(format!("mount: {DEVICE}: {advice}"))
+    })
 }
 
 /// Reads `fuse.conf`: the permission is a line of its own.
