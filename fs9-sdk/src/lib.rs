@@ -1,7 +1,8 @@
 //! What the author of an fs9 provider reads.
 //!
 //! A *provider* serves a tree of files. It implements [`Provider`], which speaks of nodes as the kernel does. The
-//! smallest provider implements five methods; every other operation answers `ENOSYS` until it is written.
+//! smallest provider implements five methods; every other operation answers `ENOSYS` until it is written. Whose backing
+//! speaks of paths implements [`PathProvider`] instead, four methods at least, and wraps it in [`PathAdapter`].
 //!
 //! Invariants: names and targets are bytes; times are nanoseconds; an error always has an errno.
 #![forbid(unsafe_code)]
@@ -17,7 +18,10 @@ mod error;
 mod id;
 mod name;
 mod operation;
+mod path_adapter;
+mod path_provider;
 mod provider;
+mod rel_path;
 mod setattr;
 mod statfs;
 mod time;
@@ -36,9 +40,12 @@ pub use fs9_abi::{
 pub use id::{FileHandle, NodeId, ObjectId};
 pub use name::{NAME_MAX, Name};
 pub use operation::Operation;
+pub use path_adapter::PathAdapter;
+pub use path_provider::{CopyBetween, Listing, PathProvider, Target};
 pub use provider::{
     CopyRange, IoctlReply, IoctlRequest, NewNode, OpenNode, Place, PollWaker, Provider, WriteOptions,
 };
+pub use rel_path::{RelPath, RelPathBuf};
 pub use setattr::{SetAttr, SetTime};
 pub use statfs::StatFs;
 pub use time::Timestamp;

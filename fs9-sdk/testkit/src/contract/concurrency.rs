@@ -1,18 +1,31 @@
 //! What must hold while several threads call at once.
 //!
-//! Invariant: every loop is bounded by a number of rounds, so that a case ends on its own; a deadlock of the
-//! provider is noticed by the time limit of the runner.
+//! Invariant: every loop is bounded by a number of rounds and by time, so that a case ends on its own also where
+//! the storage is slow; a deadlock of the provider is noticed by the time limit of the runner.
 
 use super::failure::{Failure, Outcome, ensure, ensure_eq};
 use super::session::{ROOT, Session};
 use fs9_sdk::{ErrorKind, FileType, NodeId, OpenFlags, RenameFlags};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Enough for the windows of a few instructions to be hit on two processors.
 const ROUNDS: usize = 4_000;
+/// Rounds that are run however long they take.
+const ROUNDS_MIN: usize = 50;
+/// Time after which no further round begins.
+const ROUNDS_TIME: Duration = Duration::from_secs(1);
+/// Names that several threads make or take: each is one system call or more on real storage.
+const SHARED_NAMES: usize = 200;
 /// Threads that do the same thing.
 const THREADS: usize = 4;
+
+/// Counts rounds, up to a number or until the time is up.
+fn rounds(most: usize) -> impl Iterator<Item = usize> {
+    let begun = Instant::now();
+    (0..most).take_while(move |round| *round < ROUNDS_MIN || begun.elapsed() < ROUNDS_TIME)
+}
 
 /// Runs bodies at once and returns the first failure.
 fn together<'env>(bodies: Vec<Box<dyn FnOnce() -> Outcome + Send + 'env>>) -> Outcome {
@@ -51,7 +64,7 @@ pub(super) fn a_lookup_during_rename_finds_old_or_new(s: &Session<'_>) -> Outcom
     let target = s.file(ROOT, "target", "old")?;
     s.provider.forget(target.node, 1);
     let change = || {
-        for _ in 0..ROUNDS {
+        for _ in rounds(ROUNDS) {
             let source = s.file(ROOT, "source", "new")?;
             s.mv("source", "target")?;
             s.provider.forget(source.node, 1);
@@ -73,7 +86,7 @@ pub(super) fn a_lookup_during_rename_finds_old_or_new(s: &Session<'_>) -> Outcom
 pub(super) fn readers_during_rename_see_a_whole_file(s: &Session<'_>) -> Outcome {
     s.file(ROOT, "target", "old content")?;
     let change = || {
-        for round in 0..ROUNDS / 4 {
+        for round in rounds(ROUNDS / 4) {
             let content = if round % 2 == 0 { "new content" } else { "old content" };
             let source = s.file(ROOT, "source", content)?;
             s.mv("source", "target")?;
@@ -96,7 +109,7 @@ pub(super) fn an_exchange_never_hides_a_name(s: &Session<'_>) -> Outcome {
     let dir = s.dir(ROOT, "d")?;
     let (one, two) = (s.file(ROOT, "one", "1")?, s.file(dir.node, "two", "2")?);
     let change = || {
-        for _ in 0..ROUNDS {
+        for _ in rounds(ROUNDS) {
             s.rename((ROOT, b"one"), (dir.node, b"two"), RenameFlags::EXCHANGE)?;
         }
         Ok(())
@@ -116,7 +129,7 @@ pub(super) fn parallel_creates_in_one_directory_all_succeed(s: &Session<'_>) -> 
     let dir = s.dir(ROOT, "d")?.node;
     let body = |thread: usize| {
         move || {
-            for number in 0..ROUNDS / 8 {
+            for number in 0..SHARED_NAMES {
                 let name = format!("{thread}-{number}");
                 let made = match number % 3 {
                     0 => s.dir(dir, &name)?,
@@ -130,13 +143,12 @@ pub(super) fn parallel_creates_in_one_directory_all_succeed(s: &Session<'_>) -> 
     };
     together((0..THREADS).map(|thread| Box::new(body(thread)) as Box<_>).collect())?;
     let names: HashSet<Vec<u8>> = s.list(dir)?.into_iter().map(|listed| listed.name).collect();
-    ensure_eq!(names.len(), THREADS * (ROUNDS / 8), "names after parallel creates");
+    ensure_eq!(names.len(), THREADS * SHARED_NAMES, "names after parallel creates");
     Ok(())
 }
 
 pub(super) fn exactly_one_of_many_makes_a_name(s: &Session<'_>) -> Outcome {
-    let rounds = ROUNDS / 8;
-    let won: Vec<AtomicBool> = (0..rounds).map(|_| AtomicBool::new(false)).collect();
+    let won: Vec<AtomicBool> = (0..SHARED_NAMES).map(|_| AtomicBool::new(false)).collect();
     let won = &won;
     let body = move || {
         for (number, taken) in won.iter().enumerate() {
@@ -153,11 +165,10 @@ pub(super) fn exactly_one_of_many_makes_a_name(s: &Session<'_>) -> Outcome {
 }
 
 pub(super) fn exactly_one_of_many_removes_a_name(s: &Session<'_>) -> Outcome {
-    let rounds = ROUNDS / 8;
-    for number in 0..rounds {
+    for number in 0..SHARED_NAMES {
         s.file(ROOT, format!("f{number}"), "")?;
     }
-    let won: Vec<AtomicBool> = (0..rounds).map(|_| AtomicBool::new(false)).collect();
+    let won: Vec<AtomicBool> = (0..SHARED_NAMES).map(|_| AtomicBool::new(false)).collect();
     let won = &won;
     let body = |by_rename: bool| {
         move || {
@@ -184,7 +195,7 @@ pub(super) fn a_listing_during_changes_shows_stable_entries_once(s: &Session<'_>
         s.mknod(dir, format!("stable-{number}"), FileType::Regular, 0o644)?;
     }
     let change = || {
-        for round in 0..ROUNDS {
+        for round in rounds(ROUNDS) {
             let (name, renamed) = (format!("passing-{round}"), format!("renamed-{}", round % 50));
             s.mknod(dir, &name, FileType::Regular, 0o644)?;
             s.rename((dir, name.as_bytes()), (dir, renamed.as_bytes()), RenameFlags::empty())?;
@@ -212,7 +223,7 @@ pub(super) fn a_listing_during_changes_shows_stable_entries_once(s: &Session<'_>
 pub(super) fn lookups_and_forgets_in_parallel_keep_the_count(s: &Session<'_>) -> Outcome {
     let file = s.file(ROOT, "f", "data")?;
     let body = || {
-        for _ in 0..ROUNDS {
+        for _ in rounds(ROUNDS) {
             let found = s.lookup(ROOT, "f")?;
             ensure_eq!(found.node, file.node, "node, which is known throughout");
             ensure_eq!(s.getattr(found.node)?.size, 4, "size");
@@ -230,7 +241,7 @@ pub(super) fn the_last_forget_and_a_new_lookup_do_not_collide(s: &Session<'_>) -
     let file = s.file(ROOT, "f", "data")?;
     s.provider.forget(file.node, 1);
     let body = || {
-        for _ in 0..ROUNDS {
+        for _ in rounds(ROUNDS) {
             // The count runs to zero again and again, while others look the name up.
             let found = s.lookup(ROOT, "f")?;
             let attr = s.getattr(found.node)?;
@@ -247,7 +258,7 @@ pub(super) fn crossing_directory_renames_make_no_cycle(s: &Session<'_>) -> Outco
     // One moves a into b, the other b into a: at most one of them may succeed at a time.
     let body = |from: &'static [u8], into: NodeId| {
         move || {
-            for _ in 0..ROUNDS / 2 {
+            for _ in rounds(ROUNDS / 2) {
                 match s.rename((ROOT, from), (into, from), RenameFlags::empty()) {
                     Ok(()) => s.rename((into, from), (ROOT, from), RenameFlags::empty())?,
                     Err(error) => {
@@ -291,7 +302,7 @@ pub(super) fn parallel_writes_to_one_file_all_arrive(s: &Session<'_>) -> Outcome
 }
 
 pub(super) fn creating_in_a_directory_that_is_removed_loses_nothing(s: &Session<'_>) -> Outcome {
-    for _ in 0..ROUNDS / 10 {
+    for _ in rounds(ROUNDS / 10) {
         let dir = s.dir(ROOT, "d")?.node;
         let maker = || match s.file(dir, "f", "data") {
             Ok(_) => Ok(()),
