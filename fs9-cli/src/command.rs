@@ -65,9 +65,9 @@ pub(crate) struct UmountArgs {
     /// Detach at once, even if busy; open files are served until they are closed.
     #[arg(short, long)]
     pub(crate) lazy: bool,
-    /// Where it is mounted.
-    #[arg(value_hint = ValueHint::DirPath, required = true)]
-    pub(crate) mountpoint: PathBuf,
+    /// Where it is mounted; of several, each that can is unmounted.
+    #[arg(value_name = "MOUNTPOINT", value_hint = ValueHint::DirPath, required = true)]
+    pub(crate) mountpoints: Vec<PathBuf>,
 }
 
 /// What `fs9 status` takes.

@@ -1,27 +1,39 @@
 //! `fs9 umount`: as `umount(8)`, and it says who keeps a mount busy.
 
 use crate::command::UmountArgs;
-use crate::fault::{Fault, Outcome};
+use crate::fault::{Fault, Outcome, Status, tell};
 use crate::holders;
 use crate::mountinfo::{self, MountLine};
 use crate::mountpoint::without_following;
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Unmounts a mount point.
+/// Unmounts mount points.
 ///
 /// # Errors
-/// A fault of status 32 if it is no mount of ours or busy; then it names the processes that hold it.
+/// A fault of status 32, or 64 if others were unmounted.
 pub(crate) fn run(arguments: &UmountArgs) -> Outcome<()> {
-    let given = &arguments.mountpoint;
+    let unmount = |mountpoint: &PathBuf| one(mountpoint, arguments.lazy);
+    let faults: Vec<Fault> = arguments.mountpoints.iter().map(unmount).filter_map(Result::err).collect();
+    let status =
+        if faults.len() < arguments.mountpoints.len() { Status::SomeSucceeded } else { Status::MountFailed };
+    faults.iter().for_each(|fault| tell(&fault.to_string()));
+    if faults.is_empty() { Ok(()) } else { Err(Fault::told(status)) }
+}
+
+/// Unmounts one mount point.
+///
+/// # Errors
+/// A fault if it is no mount of ours or busy; then it names the processes that hold it.
+fn one(given: &Path, is_lazy: bool) -> Outcome<()> {
     let mount = find("umount", given)?;
     let place = mount.mountpoint.display();
     let done = if rustix::process::geteuid().is_root() {
-        as_root(&mount.mountpoint, arguments.lazy)
+        as_root(&mount.mountpoint, is_lazy)
     } else {
-        as_user(&mount.mountpoint, arguments.lazy)
+        as_user(&mount.mountpoint, is_lazy)
     };
     match done {
         Ok(()) => Ok(()),

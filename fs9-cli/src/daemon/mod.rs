@@ -23,8 +23,9 @@ use crate::plan::Plan;
 use crate::privileges;
 use ending::{Ending, Served};
 use fs9_core::control::{ControlOptions, ControlProvider};
-use fs9_core::{MountOptions, Namespace};
+use fs9_core::{MountOptions, Namespace, PlaceId};
 use fs9_fuse::{FuseOptions, Session, SessionHandle};
+use fs9_sdk::{Call, Caller, Name};
 use rustix::process::{getegid, geteuid};
 use signals::EndingSignals;
 use std::ffi::OsStr;
@@ -101,7 +102,18 @@ fn mount_control(
         hidden: true,
         ..MountOptions::default()
     };
+    warn_of_shadowed(namespace);
     namespace.mount(&assemble::control_path()?, Arc::new(provider), options).map(drop)
+}
+
+/// Says so if the root's provider has an entry where the control directory will be.
+fn warn_of_shadowed(namespace: &Namespace) {
+    let Ok(name) = Name::new(b".fs9") else { return };
+    let Some(root) = namespace.table().mount_at(PlaceId::ROOT).cloned() else { return };
+    if let Ok(entry) = root.provider().lookup(&Call::by(Caller::ROOT), root.root(), name) {
+        tracing::warn!("{} has an entry .fs9: the control directory hides it", root.options().source);
+        root.provider().forget(entry.node, 1);
+    }
 }
 
 /// Returns what the frontend is told.

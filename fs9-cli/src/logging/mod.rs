@@ -52,6 +52,8 @@ pub(crate) fn start(
     };
     let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
     started.map_err(|error| format!("the log does not start: {error}"))?;
+    // A daemon has no standard error, where a panic would otherwise be told.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("panic: {panic}")));
     Ok(LogLevel(level))
 }
 

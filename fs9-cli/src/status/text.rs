@@ -19,8 +19,12 @@ fn paragraph(mount: &MountRecord) -> String {
     let mut lines = vec![format!("{}: {}, {}", mount.mountpoint, mount.source, state_words(mount))];
     for path in &mount.mounts {
         let access = if path.read_only { "ro" } else { "rw" };
-        let withdrawn = path.passthrough_withdrawn_by.as_deref();
-        let passthrough = withdrawn.map(|by| format!(", no passthrough ({by})")).unwrap_or_default();
+        let passthrough = match path.passthrough_withdrawn_by.as_deref() {
+            None => ", passthrough".to_owned(),
+            // A provider without files below it has nothing to pass through, which is no news.
+            Some("provider") => String::new(),
+            Some(reason) => format!(", no passthrough: {reason}"),
+        };
         lines.push(format!(
             "  {}: {} ({}, {access}, {} open{passthrough})",
             path.path, path.source, path.provider, path.uses

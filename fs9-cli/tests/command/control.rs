@@ -134,6 +134,17 @@ fn the_control_directory_is_there_by_name_only_and_belongs_to_its_owner() {
 }
 
 #[test]
+fn an_entry_of_that_name_is_hidden_with_a_line_in_the_log() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.source().join(".fs9")).unwrap();
+    let log = scratch.path("daemon.log");
+    scratch.mount(scratch.source().to_str().unwrap(), &format!("log={}", log.display()));
+    assert!(scratch.sh("ls $m/.fs9").contains("ctl"));
+    assert_eq!(scratch.sh("ls -A $m"), "");
+    assert!(fs::read_to_string(log).unwrap().contains("the control directory hides it"));
+}
+
+#[test]
 fn another_user_cannot_command_a_mount_that_is_open_to_all() {
     if !is_root() {
         eprintln!("skipped: only root can become another user");

@@ -102,6 +102,14 @@ fn a_busy_mount_is_not_unmounted_and_its_holder_is_named() {
 }
 
 #[test]
+fn of_several_mount_points_those_that_can_are_unmounted() {
+    let (first, second) = (Scratch::new(), Scratch::new());
+    first.mount("memory:", "");
+    let line = refuse(fs9(&["umount"]).arg(first.mnt()).arg(second.mnt()), 64);
+    assert!(line.contains(second.mnt().to_str().unwrap()) && !first.is_mounted(), "{line}");
+}
+
+#[test]
 fn a_busy_mount_is_detached_lazily_and_its_files_are_served_until_closed() {
     let scratch = Scratch::new();
     scratch.mount("memory:", "");

@@ -1,6 +1,6 @@
 //! `fs9 status`: for people and for scripts.
 
-use crate::scratch::{Scratch, fs9, succeed};
+use crate::scratch::{Scratch, fs9, is_root, succeed, text};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,30 @@ fn status_shows_source_providers_operations_and_open_files() {
     let text = succeed(fs9(&["status"]).arg(scratch.mnt()));
     assert!(text.starts_with(&format!("{}: memory:, serving, ", scratch.mnt().display())), "{text}");
     assert!(text.contains("  /scratch: memory: (memory, rw, 0 open)"), "{text}");
+}
+
+#[test]
+fn status_says_whether_files_pass_the_daemon_by_and_who_forbids_it() {
+    let reason = |options: &str| {
+        let scratch = Scratch::new();
+        scratch.mount(scratch.source().to_str().unwrap(), options);
+        let json = succeed(fs9(&["status", "--json"]).arg(scratch.mnt()));
+        let status: serde_json::Value = serde_json::from_str(&json).unwrap();
+        status["mounts"][0]["mounts"][0]["passthrough_withdrawn_by"].clone()
+    };
+    assert_eq!(reason("passthrough=off"), if is_root() { "passthrough=off" } else { "provider" });
+    assert_eq!(reason("writeback"), if is_root() { "writeback" } else { "provider" });
+}
+
+#[test]
+fn open_files_are_listed_with_the_process_that_opened_them() {
+    let scratch = Scratch::new();
+    scratch.mount("memory:", "");
+    let _file = fs::File::create(scratch.mnt().join("file")).unwrap();
+    let handles = scratch.sh("cat $m/.fs9/handles");
+    let ours =
+        format!("\tw\t{}\n", text(&fs::read("/proc/thread-self/stat").unwrap()).split(' ').next().unwrap());
+    assert!(handles.contains(&ours), "{handles}");
 }
 
 #[test]

@@ -14,7 +14,7 @@
 //! | File | Fields |
 //! |---|---|
 //! | `version` | the version of fs9 |
-//! | `mounts` | mount, origin, path, provider, source, `ro` or `rw`, uses (open files), what forbids passthrough |
+//! | `mounts` | mount, origin, path, provider, source, `ro` or `rw`, uses (open files), what forbids passthrough: a layer, `provider`, or a word of the frontend |
 //! | `providers` | origin, provider, source, `inline` or `may-block`, threads, queued calls, calls over 10 s, calls timed out, calls refused because the queue was full |
 //! | `stats` | origin, operation, calls, errors, mean, 50th, 90th, 99th and 99.9th percentile, maximum of the latency (ns) |
 //! | `handles` | handle, mount, node, `r`, `w`, `rw` or `dir`, process that opened it |
@@ -79,4 +79,9 @@ pub struct OpenHandle {
 pub trait HandleReport: Send + Sync {
     /// Returns what is open at this moment.
     fn open_handles(&self) -> Vec<OpenHandle>;
+
+    /// Returns what forbids passthrough on every mount, such as an option or the kernel.
+    fn passthrough_withdrawn_by(&self) -> Option<&'static str> {
+        None
+    }
 }

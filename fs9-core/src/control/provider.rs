@@ -97,7 +97,7 @@ impl ControlProvider {
     fn content(&self, file: File, uid: u32) -> Result<Vec<u8>> {
         Ok(match file {
             File::Version => report::version(&self.options.version),
-            File::Mounts => report::mounts(&*self.table()?),
+            File::Mounts => report::mounts(&*self.table()?, self.handles.passthrough_withdrawn_by()),
             File::Providers => report::providers(&*self.table()?),
             File::Stats => report::stats(&*self.table()?),
             File::Handles => report::handles(&self.handles.open_handles()),

@@ -50,15 +50,18 @@ pub(super) fn version(version: &str) -> Vec<u8> {
     lines.0
 }
 
-/// Returns the content of `mounts`.
-pub(super) fn mounts(table: &MountTable) -> Vec<u8> {
+/// Returns the content of `mounts`; `withdrawn` is what forbids passthrough on all of them.
+pub(super) fn mounts(table: &MountTable, withdrawn: Option<&'static str>) -> Vec<u8> {
     let mut lines = Lines::default();
     for mount in shown(table) {
         let options = mount.options();
         lines.field(mount.id()).field(mount.origin()).name(mount.path().as_bytes());
         lines.name(options.provider.as_bytes()).name(options.source.as_bytes());
         lines.field(if mount.capabilities().read_only { "ro" } else { "rw" }).field(mount.uses());
-        lines.field(mount.backing_withdrawn_by().unwrap_or_default()).end();
+        let by_provider = (!mount.capabilities().backing_descriptors).then_some("provider");
+        // The nearest reason: a layer takes from the provider what it had, and the frontend asks neither without need.
+        let reason = mount.backing_withdrawn_by().or(by_provider).or(withdrawn);
+        lines.field(reason.unwrap_or_default()).end();
     }
     lines.0
 }

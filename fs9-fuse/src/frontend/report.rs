@@ -1,6 +1,7 @@
 //! What is open, as `.fs9/handles` tells it.
 
 use super::Frontend;
+use crate::options::Passthrough;
 use fs9_core::control::{HandleReport, OpenHandle};
 
 impl HandleReport for Frontend {
@@ -17,5 +18,14 @@ impl HandleReport for Frontend {
             })
         });
         of_provider.collect()
+    }
+
+    fn passthrough_withdrawn_by(&self) -> Option<&'static str> {
+        match self.options.passthrough {
+            _ if self.has_passthrough() => None,
+            _ if self.options.writeback => Some("writeback"),
+            Passthrough::Off => Some("passthrough=off"),
+            Passthrough::Auto => Some("kernel"),
+        }
     }
 }
