@@ -112,6 +112,12 @@ impl MountView {
         }
     }
 
+    /// Returns a view of the same mount that numbers objects as another view does.
+    #[cfg(test)]
+    pub(crate) fn numbered_like(&self, other: &MountView) -> MountView {
+        MountView { numbering: other.numbering, ..new_view(&self.mount, &WantedLifetimes::default()) }
+    }
+
     fn run_waiting(&self) {
         let waiting = std::mem::take(&mut *self.unanswered.lock());
         waiting.into_iter().for_each(run_guarded);

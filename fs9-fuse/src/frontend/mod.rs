@@ -38,7 +38,7 @@ use open_file::OpenFile;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// One FUSE mount of a namespace, without its transport.
@@ -62,10 +62,16 @@ pub struct Frontend {
     passthrough: AtomicBool,
     refuses_opens: AtomicBool,
     answered: AtomicBool,
+    /// Inodes that the kernel forgot, to return their memory now and then.
+    forgotten: AtomicU64,
     /// The times of synthetic directories.
     started: Timestamp,
     owner: (u32, u32),
 }
+
+/// After so many forgotten inodes, some tens of megabytes, free memory is returned to the system. It takes a few
+/// milliseconds.
+const RETURN_MEMORY_AFTER: u64 = 1 << 16;
 
 /// One request on its way through the frontend.
 pub(crate) struct Request {
@@ -96,6 +102,7 @@ impl Frontend {
             passthrough: AtomicBool::new(passthrough),
             refuses_opens: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            forgotten: AtomicU64::new(0),
             started: Timestamp::now(),
             owner,
         });
@@ -206,6 +213,11 @@ impl Frontend {
     pub(crate) fn take_back(&self, ino: Ino, count: u64) {
         for forgotten in self.inodes.forget(ino, count) {
             forgotten.view.forget(forgotten.node, forgotten.count);
+            if self.forgotten.fetch_add(1, Ordering::Relaxed) % RETURN_MEMORY_AFTER == RETURN_MEMORY_AFTER - 1
+            {
+                // Not on a thread that somebody waits for.
+                self.invalidator.after(Box::new(fs9_sys::return_free_memory));
+            }
         }
     }
 

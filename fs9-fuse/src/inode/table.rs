@@ -295,3 +295,6 @@ fn take_back(record: &mut Record, mut count: u64) -> Vec<Forgotten> {
     }
     forgotten
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,4 +7,5 @@ mod caches;
 mod isolation;
 mod passthrough;
 mod places;
+mod sessions;
 mod support;

@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// A namespace that is mounted as long as this lives.
 pub(crate) struct Mounted {
@@ -50,6 +51,17 @@ impl Mounted {
         self.namespace.mount(&path, provider, MountOptions::default()).unwrap();
     }
 
+    /// Waits for the end of a session that was unmounted or aborted, and returns how it ended.
+    pub(crate) fn join(&mut self, patience: Duration) -> io::Result<()> {
+        let server = self.server.take().unwrap();
+        let begin = Instant::now();
+        while !server.is_finished() {
+            assert!(begin.elapsed() < patience, "the session does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.join().unwrap()
+    }
+
     /// Waits until the kernel was told of all changes so far.
     pub(crate) fn settle(&self) {
         self.session.settle();
@@ -58,6 +70,9 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
+        if self.server.is_none() {
+            return;
+        }
         if self.session.unmount(false).is_err() {
             // Something is still open: whatever it is, it ends with the connection.
             drop(self.session.abort());
