@@ -13,14 +13,15 @@ mod compare;
 mod directory;
 mod in_process;
 mod operation;
+mod worker;
 
 use crate::{Features, Profile, Subject};
 use answer::Driver;
 use directory::Directory;
-use in_process::InProcess;
 use operation::Operation;
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestError, TestRunner};
 use std::path::Path;
+use worker::Worker;
 
 /// Cases where the environment does not say otherwise: a few seconds' worth.
 const CASES: u32 = 64;
@@ -39,7 +40,7 @@ const SHRINKS_MAX: u32 = 20_000;
 pub fn run_provider<S: Into<Subject>>(source_file: &'static str, profile: &Profile, factory: impl Fn() -> S) {
     let umask = process_umask();
     run(source_file, profile, |operations| {
-        let mut subject = InProcess::new(factory().into(), umask);
+        let mut subject = Worker::start(factory().into(), umask);
         compare_with_native(&mut subject, profile, operations)
     });
 }
