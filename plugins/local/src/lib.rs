@@ -13,6 +13,7 @@ mod backing;
 mod device;
 mod evictions;
 mod files;
+mod freed;
 mod handles;
 mod identity;
 mod ioctls;

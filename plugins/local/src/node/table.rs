@@ -10,6 +10,7 @@
 use super::Whereabouts;
 use super::record::{Descriptor, Found, Key, Recall, Record};
 use super::shard::{Shard, Victim, hash_of};
+use crate::freed::Freed;
 use fs9_sdk::{FileType, NodeId};
 use fs9_sys::FileHandleBytes;
 use parking_lot::Mutex;
@@ -60,6 +61,7 @@ pub(crate) struct NodeTable {
     evictable_max: usize,
     seed: u64,
     next_relief: AtomicUsize,
+    freed: Freed,
 }
 
 impl NodeTable {
@@ -75,6 +77,7 @@ impl NodeTable {
             evictable_max: (descriptors / shards).max(1),
             seed,
             next_relief: AtomicUsize::new(0),
+            freed: Freed::default(),
         }
     }
 
@@ -195,7 +198,10 @@ impl NodeTable {
             return None;
         }
         let hash = self.hash(record.found.key);
-        locked.remove(slot, hash)
+        let removed = locked.remove(slot, hash);
+        drop(locked);
+        self.freed.note_node();
+        removed
     }
 
     fn pin(&self, node: NodeId) {
