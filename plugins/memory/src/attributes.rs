@@ -1,24 +1,11 @@
 //! Changing attributes, and what every change of data does to them.
 
-use crate::birth::is_in_group;
 use crate::file::{File, check_size};
-use crate::node::{Body, Meta, Node};
+use crate::node::{Body, Node};
+use crate::privilege::{is_in_group, without_privileges};
 use crate::tree::Tree;
 use crate::xattr::{self, remove_capability};
 use fs9_sdk::{Attr, Call, ErrorKind, NodeId, Result, SetAttr, SetTime, Timestamp, XattrFlags};
-
-const SETUID: u16 = 0o4000;
-const SETGID: u16 = 0o2000;
-const GROUP_EXECUTE: u16 = 0o010;
-
-/// Takes the rights away that running a file would give (`setattr_should_drop_suidgid` of Linux).
-fn strip_permissions(meta: &mut Meta) {
-    let mut kept = meta.permissions & !SETUID;
-    if kept & GROUP_EXECUTE != 0 {
-        kept &= !SETGID;
-    }
-    meta.permissions = kept;
-}
 
 impl Tree {
     /// Changes attributes and returns them as they are afterwards; `by_handle` tells ftruncate from truncate.
@@ -61,9 +48,14 @@ impl Tree {
     pub(crate) fn resize(&self, file: &File, size: u64) -> Result<bool> {
         let before = file.counted_pages();
         let resized = file.set_size(&self.space, size)?;
+        self.note_freed(file, before);
+        Ok(resized)
+    }
+
+    /// Counts what a file has freed since it counted `before` pages.
+    pub(crate) fn note_freed(&self, file: &File, before: u64) {
         self.freed.note(before.saturating_sub(file.counted_pages()));
         self.freed.report_if_much();
-        Ok(resized)
     }
 
     /// Changes owner, group and permissions, after taking privileges away.
@@ -72,7 +64,7 @@ impl Tree {
         let owns_anew = changes.uid.is_some() || changes.gid.is_some();
         if !node.is_directory() {
             if changes.kill_privileges {
-                strip_permissions(&mut meta);
+                meta.permissions = without_privileges(meta.permissions);
             }
             if changes.kill_privileges || owns_anew || changes.size.is_some() {
                 remove_capability(&mut meta, &self.space);
@@ -92,9 +84,9 @@ impl Tree {
         // Natively any write, also root's, takes file capabilities away.
         let mut changed = remove_capability(&mut meta, &self.space);
         if strips {
-            let before = meta.permissions;
-            strip_permissions(&mut meta);
-            changed |= meta.permissions != before;
+            let kept = without_privileges(meta.permissions);
+            changed |= meta.permissions != kept;
+            meta.permissions = kept;
         }
         if changed {
             meta.ctime = Timestamp::now();

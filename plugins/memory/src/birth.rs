@@ -2,11 +2,9 @@
 
 use crate::acl::Acl;
 use crate::node::{Meta, Node};
+use crate::privilege::{SETGID, is_in_group, is_setgid_program};
 use crate::xattr::Extended;
 use fs9_sdk::{Caller, FileType, Timestamp};
-
-const SETGID: u16 = 0o2000;
-const GROUP_EXECUTE: u16 = 0o010;
 
 /// What the creator asks for.
 #[derive(Clone, Copy)]
@@ -28,16 +26,8 @@ impl New<'_> {
     }
 
     fn is_setgid_program(&self) -> bool {
-        let both = SETGID | GROUP_EXECUTE;
-        self.kind != FileType::Directory && self.permissions & both == both
+        self.kind != FileType::Directory && is_setgid_program(self.permissions)
     }
-}
-
-/// Returns whether the caller belongs to a group, or needs not to, as `CAP_FSETID` allows.
-pub(crate) fn is_in_group(caller: &Caller, gid: u32) -> bool {
-    caller.uid == 0
-        || caller.gid == gid
-        || caller.supplementary_groups().is_ok_and(|groups| groups.contains(&gid))
 }
 
 /// Who makes an object, with what must be known of them before anything is locked.

@@ -1,7 +1,7 @@
 //! Opening files and moving their data.
 
 use crate::birth::{Maker, New};
-use crate::file::File;
+use crate::file::{File, check_size};
 use crate::handle;
 use crate::node::{Body, Node};
 use crate::tree::Tree;
@@ -146,7 +146,10 @@ impl Tree {
         handle::check_writable(open.handle)?;
         let node = self.node(open.node)?;
         self.before_write(&node, strips(call));
-        node.file()?.allocate(&self.space, mode, offset, length)?;
+        let file = node.file()?;
+        let before = file.counted_pages();
+        file.allocate(&self.space, mode, offset, length)?;
+        self.note_freed(file, before);
         self.after_write(&node);
         Ok(())
     }
@@ -167,10 +170,8 @@ impl Tree {
         }
         let (source_node, target_node) = (self.node(source_open.node)?, self.node(target_open.node)?);
         let (source, target) = (source_node.file()?, target_node.file()?);
-        if target_offset.checked_add(range.length).is_none_or(|end| end > crate::file::SIZE_MAX) {
-            return Err(ErrorKind::FileTooLarge.into());
-        }
         let length = range.length.min(source.size().saturating_sub(source_offset));
+        check_size(target_offset.saturating_add(length))?;
         let same = source_open.node == target_open.node;
         if same && source_offset.abs_diff(target_offset) < length {
             return Err(ErrorKind::InvalidArgument.into());

@@ -18,6 +18,7 @@ mod node;
 mod node_table;
 mod options;
 mod pages;
+mod privilege;
 mod provider;
 mod rename;
 mod space;

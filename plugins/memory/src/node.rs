@@ -212,3 +212,29 @@ impl Node {
             && self.opens.load(Ordering::Acquire) == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Meta, RELATIME_SECONDS};
+    use fs9_sdk::Timestamp;
+
+    fn read_at(now: i64, atime: i64, mtime: i64, ctime: i64) -> i64 {
+        let at = |seconds| Timestamp { seconds, nanoseconds: 0 };
+        let (permissions, nlink, uid, gid, extended) = (0, 1, 0, 0, None);
+        let (atime, mtime, ctime, btime) = (at(atime), at(mtime), at(ctime), at(0));
+        let mut meta = Meta { permissions, nlink, uid, gid, atime, mtime, ctime, btime, extended };
+        meta.accessed(at(now));
+        meta.atime.seconds
+    }
+
+    #[test]
+    fn an_access_time_moves_when_older_than_a_change_or_a_day() {
+        let now = 10 * RELATIME_SECONDS;
+        assert_eq!(read_at(now, now - 10, now - 20, now - 20), now - 10);
+        assert_eq!(read_at(now, now - 10, now - 10, now - 20), now);
+        assert_eq!(read_at(now, now - 10, now - 20, now - 5), now);
+        assert_eq!(read_at(now, now - RELATIME_SECONDS + 1, 0, 0), now - RELATIME_SECONDS + 1);
+        assert_eq!(read_at(now, now - RELATIME_SECONDS, 0, 0), now);
+        assert_eq!(read_at(i64::MIN, i64::MAX, 0, 0), i64::MAX);
+    }
+}

@@ -15,7 +15,7 @@ pub struct MemoryOptions {
     /// The most bytes of data, extended attributes and link targets. Default: half of the machine's memory, as for
     /// tmpfs. Data counts in pages of 4 KiB, reserved ranges included.
     pub size_max: u64,
-    /// The most objects and further names of them (hard links) together; the root is one. Each costs roughly 300
+    /// The most objects and further names of them (hard links) together; the root is one. Each costs about 330
     /// bytes of memory beyond `size_max`. Default: one for each 4 KiB of `size_max`, at least 16,384.
     pub inodes_max: Option<u64>,
     /// Permission bits of the root. Default: 0755.

@@ -181,6 +181,9 @@ fn copies_keep_holes_and_stop_at_the_end() {
     assert_eq!(s.read(target, 100_000, 3), [0; 3]);
     assert!(s.read(target, TERABYTE, 4 << 20) == vec![3; 3 << 20]);
     assert_eq!(copy(&s, (source, size), (target, 0), 10).unwrap(), 0);
+    let most = i64::MAX as u64;
+    assert_eq!(copy(&s, (source, size - 1), (target, 1), most).unwrap(), 1, "the source ends first");
+    assert_eq!(kind(copy(&s, (source, 0), (target, most - 1), 2)), ErrorKind::FileTooLarge);
 }
 
 #[test]
