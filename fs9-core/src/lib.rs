@@ -16,6 +16,7 @@ mod histogram;
 mod id;
 pub mod layers;
 mod mount;
+mod name_map;
 mod namespace;
 mod options;
 mod path;
