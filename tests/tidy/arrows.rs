@@ -9,7 +9,7 @@ use std::process::Command;
 use super::tree::root;
 
 /// The arrows: a crate, and what it stands on directly.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("fs9-abi", &[]),
     ("fs9-sys", &[]),
     ("fs9-sdk", &["fs9-abi", "fs9-sys"]),
@@ -23,6 +23,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("fs9-server", &["fs9-core"]),
     ("fs9-local", &["fs9-sdk", "fs9-scanner"]),
     ("fs9-memory", &["fs9-sdk"]),
+    ("fs9-hello", &["fs9-sdk"]),
     ("fs9-volume", &["fs9-sdk", "fs9-block-store"]),
     ("fs9-cli", &["fs9-fuse", "fs9-server", "fs9-plugin-host", "fs9-local", "fs9-memory", "fs9-volume"]),
 ];
