@@ -4,7 +4,7 @@
 //! grow.
 //! Lock order: `writer` alone. It is not held across a call into a provider or a listener.
 
-use crate::layers::{Layers, Metrics, ReadOnly, Timeout};
+use crate::layers::{Contain, Layers, Metrics, ReadOnly, Timeout};
 use crate::mount::Served;
 use crate::{
     CallPool, Mount, MountId, MountOptions, MountTable, OriginId, PlaceId, Statistics, VfsPath, Watchdog,
@@ -176,7 +176,7 @@ impl Namespace {
         let origin = OriginId(self.last_origin.fetch_add(1, Ordering::Relaxed) + 1);
         let statistics = Arc::<Statistics>::default();
         let read_only = options.read_only || provider.capabilities().read_only;
-        let mut layers = Layers::over(provider).with(Timeout);
+        let mut layers = Layers::over(provider).with(Contain).with(Timeout);
         if read_only {
             layers = layers.with(ReadOnly);
         }

@@ -154,23 +154,26 @@ impl MountTable {
 
     /// Adds a mount at its path, where nothing is mounted. `last_place` is the greatest number given so far.
     pub(crate) fn insert(&mut self, mount: Arc<Mount>, last_place: &mut PlaceId) {
-        let mut place = PlaceId::ROOT;
-        for name in mount.path().components() {
-            place = match self.child(place, name) {
-                Some(child) => child,
+        let mut record = Place::clone(&self.root);
+        let mut names = mount.path().components();
+        while let Some(name) = names.next() {
+            record = match record.child(name) {
+                Some(child) => Place::clone(child),
                 None => {
                     last_place.0 += 1;
-                    self.replace(Place::new(*last_place, place, name.as_bytes()));
-                    *last_place
+                    let child = Place::new(*last_place, record.id, name.as_bytes());
+                    // The last one is put into the table with its mount, below.
+                    if !names.as_bytes().is_empty() {
+                        self.replace(child.clone());
+                    }
+                    child
                 }
             };
         }
+        assert!(record.mount.is_none(), "two mounts at {}", mount.path());
         self.mounts.insert_mut(mount.id(), Arc::clone(&mount));
-        if let Some(mut record) = self.get(place).cloned() {
-            assert!(record.mount.is_none(), "two mounts at {}", mount.path());
-            record.mount = Some(mount);
-            self.replace(record);
-        }
+        record.mount = Some(mount);
+        self.replace(record);
     }
 
     /// Takes the mount from a place, and the places away that led only to it.

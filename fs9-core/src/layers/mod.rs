@@ -2,14 +2,16 @@
 //!
 //! A layer is an [`Interceptor`]; [`Layered`] forwards every operation through it, so that a policy is one function and
 //! not thirty-three. Layers are given from the provider outwards: in `Layers::over(p).with(a).with(b)`, a call passes `b`,
-//! then `a`, then reaches `p`. A namespace stacks, from the provider outwards, [`Timeout`],
-//! [`ReadOnly`] if asked for, and [`Metrics`], so that refused calls are counted, too.
+//! then `a`, then reaches `p`. A namespace stacks, from the provider outwards, [`Contain`], [`Timeout`], [`ReadOnly`] if
+//! asked for, and [`Metrics`], so that refused calls and panics are counted, too.
 
+mod contain;
 mod layered;
 mod metrics;
 mod read_only;
 mod timeout;
 
+pub use contain::Contain;
 pub use layered::{Intent, Interceptor, Layered};
 pub use metrics::Metrics;
 pub use read_only::ReadOnly;

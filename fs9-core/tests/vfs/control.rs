@@ -124,7 +124,8 @@ fn it_is_seen_through_a_hidden_mount_that_it_does_not_show() {
     let mount = namespace.mount(&at(b"/.fs9"), Arc::new(control(&namespace)), hidden).unwrap();
     assert!(mount.pool().is_some(), "commands must not run on a request's thread");
     let control = control(&namespace);
-    let mounts = "1\t1\t/x\\011y\ttree\t/a\\040b\trw\t0\t-\n2\t1\t/b\ttree\t/a\\040b\trw\t1\t-\n";
+    let mounts =
+        "1\t1\t/x\\011y\ttree\t/a\\040b\trw\t0\tprovider\n2\t1\t/b\ttree\t/a\\040b\trw\t1\tprovider\n";
     assert_eq!(String::from_utf8(read(&control, OWNER, "mounts")).unwrap(), mounts);
     assert_eq!(read(&control, OWNER, "providers"), b"1\ttree\t/a\\040b\tinline\t0\t0\t0\t0\t0\n");
     assert_eq!(read(&control, OWNER, "version"), b"fs9 1.2.3\n");

@@ -1,6 +1,6 @@
 //! What layers promise: everything is forwarded once, policies hold, and every operation is counted.
 
-use fs9_core::layers::{Intent, Interceptor, Layered, Layers, Metrics, ReadOnly, Timeout};
+use fs9_core::layers::{Contain, Intent, Interceptor, Layered, Layers, Metrics, ReadOnly, Timeout};
 use fs9_core::{MountOptions, Namespace, Statistics, VfsPath};
 use fs9_sdk::{
     Attr, Call, Caller, Cancellation, Capabilities, ChangeSink, CopyRange, Deadline, DirEntry, DirSink,
@@ -235,7 +235,7 @@ fn every_operation_passes_a_stack_of_layers_once_with_its_arguments_and_is_count
     let (bare, recorder) = (Recorder::default(), Arc::new(Recorder::default()));
     let statistics = Arc::<Statistics>::default();
     let metrics = Metrics::new(Arc::clone(&statistics));
-    let stack = Layers::over(Arc::clone(&recorder) as _).with(Timeout).with(metrics).build();
+    let stack = Layers::over(Arc::clone(&recorder) as _).with(Contain).with(Timeout).with(metrics).build();
     for &operation in Operation::ALL {
         let expected = call_one(&bare, &root_call(), operation);
         assert_eq!(call_one(&*stack, &root_call(), operation), expected, "{operation}");
@@ -346,4 +346,42 @@ fn a_mount_made_read_only_refuses_changes_and_counts_them() {
     let told = call_one(&**mount.provider(), &root_call(), Operation::Unlink);
     assert_eq!(told, Some(ErrorKind::ReadOnly));
     assert_eq!(mount.statistics().of(Operation::Unlink).unwrap().errors, 1);
+}
+
+/// Panics in every operation.
+struct Panics;
+
+impl Provider for Panics {
+    fn lookup(&self, _: &Call, _: NodeId, _: Name<'_>) -> Result<Entry> {
+        panic!("on purpose")
+    }
+    fn forget(&self, _: NodeId, _: u64) {
+        panic!("on purpose")
+    }
+    fn getattr(&self, _: &Call, _: NodeId, _: Option<FileHandle>) -> Result<Attr> {
+        panic!("on purpose")
+    }
+    fn open(&self, _: &Call, _: NodeId, _: OpenFlags) -> Result<Opened> {
+        panic!("on purpose")
+    }
+    fn read(&self, _: &Call, _: OpenNode, _: u64, _: &mut [u8]) -> Result<usize> {
+        panic!("on purpose")
+    }
+    fn readdir(&self, _: &Call, _: OpenNode, _: u64, _: bool, _: &mut dyn DirSink) -> Result<()> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn a_panic_of_a_provider_is_an_io_error_of_that_call_and_is_counted() {
+    let namespace = Namespace::new();
+    let mount = namespace.mount(&VfsPath::root(), Arc::new(Panics), MountOptions::default()).unwrap();
+    let panicking =
+        [Operation::Lookup, Operation::Getattr, Operation::Open, Operation::Read, Operation::Readdir];
+    for operation in panicking {
+        let told = call_one(&**mount.provider(), &root_call(), operation);
+        assert_eq!(told, Some(ErrorKind::Io), "{operation}");
+        assert_eq!(mount.statistics().of(operation).unwrap().errors, 1);
+    }
+    assert_eq!(call_one(&**mount.provider(), &root_call(), Operation::Forget), None);
 }
