@@ -21,6 +21,7 @@ pub(crate) fn control_path() -> Result<VfsPath> {
 /// # Errors
 /// That of the first provider or bind that fails, with its path.
 pub(crate) fn all(namespace: &Namespace, plan: &Plan) -> Result<Vec<OnMounted>> {
+    assert!(plan.mounts.iter().any(|mount| mount.path.is_root()), "a plan says what the mount point shows");
     let mut on_mounted = Vec::new();
     // The root first: what is mounted below finds its parent.
     let mut mounts: Vec<&PlannedMount> = plan.mounts.iter().collect();

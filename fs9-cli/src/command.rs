@@ -5,6 +5,33 @@ use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// What the page of `fs9 mount` says before the options.
+const MOUNT_ABOUT: &str = "Mount a source, or all that a configuration file says.
+
+SOURCE is a directory, local:DIRECTORY, or memory: (also memory:size=64M). The command returns when the mount has \
+answered its first request; from then on a daemon serves it. SIGTERM, SIGINT and SIGHUP make the daemon refuse new \
+opens, wait 5 seconds for what is open, and unmount; a busy mount is then detached and served until the last close. A \
+second signal cuts it off.
+
+Only the one who mounts may enter, not even root a user's mount, unless allow_other is given. Permissions are always \
+checked by the kernel. Mounted by root, files are made with the identity of the one who asks.
+
+An ordinary user mounts through fusermount3 and with these limits: all is done with that user's rights, so that new \
+files belong to that user, whoever asks; suid, dev and, without user_allow_other in /etc/fuse.conf, allow_other are \
+refused; files are read and written by the daemon (no passthrough); and a directory that is renamed behind the mount may \
+have to be looked up anew (no file handles).
+
+Exit status, as of mount(8): 0 mounted, 1 wrong invocation or no permission, 2 the system refused, 4 a bug, 8 \
+interrupted, 32 nothing was mounted.";
+
+/// What the page of `fs9 umount` says before the options.
+const UMOUNT_ABOUT: &str = "Unmount a mount point.
+
+A busy mount is left as it is, and the processes that hold it are named: as far as they can be seen, those of other users \
+only by root.
+
+Exit status, as of umount(8): 0 unmounted, 1 wrong invocation, 32 not unmounted, 64 some of several were unmounted.";
+
 /// Mounts directories, memory and more at one mount point.
 #[derive(Debug, Parser)]
 #[command(
@@ -23,8 +50,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Mount a source, or all that a configuration file says.
+    #[command(long_about = MOUNT_ABOUT)]
     Mount(MountArgs),
     /// Unmount a mount point.
+    #[command(long_about = UMOUNT_ABOUT)]
     Umount(UmountArgs),
     /// Show all mounts of fs9, or the one at a mount point.
     Status(StatusArgs),

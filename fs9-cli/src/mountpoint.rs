@@ -30,6 +30,7 @@ pub(crate) fn check(given: &Path) -> Outcome<PathBuf> {
             "mount: {place}: the mount point is not a directory: choose a directory"
         )));
     }
+    assert!(path.is_absolute(), "the daemon will have another working directory");
     Ok(path)
 }
 

@@ -3,7 +3,7 @@
 //! Order: signals are taken, the log starts, the providers are opened, the kernel mounts, threads answer, a first request
 //! is seen to be answered, and only then whoever waits is told. What fails before that leaves nothing mounted.
 //!
-//! The end: a signal refuses new opens and waits [`DRAIN`] for what is open, then unmounts. If the mount is busy, it is
+//! The end: a signal refuses new opens and waits for what is open, 5 seconds at most, then unmounts. If the mount is busy, it is
 //! detached, and served until the last close; a second signal aborts it.
 
 mod ending;

@@ -32,6 +32,7 @@ impl Reporter {
     /// # Errors
     /// `EPIPE` if the one who waited is gone.
     pub(crate) fn ready(&mut self) -> io::Result<()> {
+        assert!(self.is_foreground || self.parent.is_some(), "whoever waits is told once");
         self.parent.take().map_or(Ok(()), Daemon::ready)
     }
 

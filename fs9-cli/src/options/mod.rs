@@ -43,6 +43,7 @@ impl Given {
         let spec = self.spec()?;
         let applied = spec.setter.apply(settings, self.value.as_deref());
         applied.map_err(|wrong| format!("option \"{}\": {wrong}", self.name))?;
+        assert!(spec.answers_to(&self.name), "the option that was found is the one that was given");
         settings.given.insert(spec.name);
         Ok(())
     }

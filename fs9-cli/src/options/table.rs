@@ -160,7 +160,7 @@ pub(crate) static TABLE: &[Spec] = &[
         scope: Scope::Each,
         remount: Remount::Fixed,
         providers: &["local"],
-        help: "Other file systems below the source are left out.",
+        help: "Other file systems below the source are not entered.",
     },
     Spec {
         name: "size",

@@ -143,7 +143,9 @@ fn completions_and_man_pages_come_from_the_same_definitions() {
     }
     succeed(fs9(&["man"]).arg(scratch.path("man")));
     let page = std::fs::read_to_string(scratch.path("man/fs9-mount.1")).unwrap();
-    for word in ["allow_other", "attr_timeout=SECONDS", "SOURCE MOUNTPOINT"] {
+    for word in
+        ["allow_other", "attr_timeout=SECONDS", "SOURCE MOUNTPOINT", "An ordinary user mounts", "Exit status"]
+    {
         assert!(page.replace("\\-", "-").contains(word), "{word} in {page}");
     }
     assert!(scratch.path("man/fs9.1").exists() && scratch.path("man/mount.fs9.8").exists());
