@@ -250,3 +250,153 @@ impl Named for Place {
         self.name.as_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MountTable;
+    use crate::mount::Served;
+    use crate::{Mount, MountId, MountOptions, OriginId, PlaceId, Statistics, VfsPath};
+    use fs9_sdk::{Capabilities, Name, Provider};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Weak};
+
+    fn path(text: &str) -> VfsPath {
+        VfsPath::parse(text.as_bytes()).unwrap()
+    }
+
+    fn served() -> Served {
+        Served {
+            origin: OriginId(1),
+            provider: nobody(),
+            capabilities: Capabilities::default(),
+            pool: None,
+            statistics: Arc::<Statistics>::default(),
+            backing_withdrawn_by: None,
+        }
+    }
+
+    /// A real provider that is never called here.
+    fn nobody() -> Arc<dyn Provider> {
+        struct NoCommands;
+        impl crate::control::Commands for NoCommands {
+            fn run(&self, _: fs9_sdk::Caller, _: &[u8]) -> fs9_sdk::Result<String> {
+                Ok(String::new())
+            }
+        }
+        impl crate::control::HandleReport for NoCommands {
+            fn open_handles(&self) -> Vec<crate::control::OpenHandle> {
+                Vec::new()
+            }
+        }
+        let options = crate::control::ControlOptions { version: String::new(), uid: 0, gid: 0 };
+        let (namespace, nothing) = (crate::Namespace::new(), Arc::new(NoCommands));
+        let control =
+            crate::control::ControlProvider::new(&namespace, options, Arc::clone(&nothing) as _, nothing);
+        Arc::new(control)
+    }
+
+    struct Builder {
+        table: MountTable,
+        served: Served,
+        last_place: PlaceId,
+        last_mount: u32,
+    }
+
+    impl Builder {
+        fn new() -> Builder {
+            let (table, served) = (MountTable::empty(), served());
+            Builder { table, served, last_place: PlaceId::ROOT, last_mount: 0 }
+        }
+
+        fn mount(&mut self, at: &VfsPath) {
+            self.last_mount += 1;
+            let id = MountId(self.last_mount);
+            let mount = Mount::new(id, at.clone(), self.served.clone(), MountOptions::default(), None);
+            self.table.insert(Arc::new(mount), &mut self.last_place);
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_siblings_each_resolve_to_themselves() {
+        let mut builder = Builder::new();
+        builder.mount(&VfsPath::root());
+        let sibling = |index: u32| path(&format!("/m/{index}"));
+        (0..100_000).for_each(|index| builder.mount(&sibling(index)));
+        let table = builder.table;
+        for index in 0..100_000 {
+            let below = sibling(index).join(Name::new(b"x").unwrap());
+            let (mount, rest) = table.resolve(&below).unwrap();
+            assert_eq!((mount.path(), rest.as_bytes()), (&sibling(index), &b"x"[..]));
+        }
+        let beside = path("/m/100000");
+        let (mount, rest) = table.resolve(&beside).unwrap();
+        assert_eq!((mount.path(), rest.as_bytes()), (&VfsPath::root(), &b"m/100000"[..]));
+        let parent = table.place(&path("/m")).unwrap();
+        assert!(table.children(parent).map(|(_, place)| place).is_sorted());
+        assert_eq!(table.children(parent).count(), 100_000);
+    }
+
+    #[test]
+    fn a_dropped_table_drops_its_mounts() {
+        let mut builder = Builder::new();
+        builder.mount(&path("/a/b"));
+        let mount: Weak<Mount> = Arc::downgrade(builder.table.mounts().next().unwrap());
+        drop(builder);
+        assert_eq!(mount.strong_count(), 0);
+    }
+
+    /// Few names, so that paths nest and meet.
+    fn any_path() -> impl Strategy<Value = VfsPath> {
+        prop::collection::vec(prop::sample::select(vec!["a", "b", "c"]), 0..5)
+            .prop_map(|names| path(&format!("/{}", names.join("/"))))
+    }
+
+    /// Everything that the table promises, compared with a plain map from paths to mounts.
+    fn check(table: &MountTable, model: &BTreeMap<VfsPath, MountId>, asked: &[VfsPath]) {
+        for path in asked {
+            let ancestors = std::iter::successors(Some(path.clone()), VfsPath::parent);
+            let expected = ancestors.into_iter().find_map(|path| model.get(&path).copied());
+            assert_eq!(table.resolve(path).map(|(mount, _)| mount.id()), expected, "{path}");
+            let is_place = path.is_root() || model.keys().any(|mount| mount.starts_with(path));
+            assert_eq!(table.place(path).is_some(), is_place, "{path}");
+            let Some(place) = table.place(path) else { continue };
+            assert_eq!(table.mount_at(place).map(|mount| mount.id()), model.get(path).copied());
+            let parent = path.parent().map(|parent| table.place(&parent).unwrap());
+            assert_eq!(table.parent(place), parent);
+            for (name, child) in table.children(place) {
+                let joined = path.join(Name::new(name).unwrap());
+                assert_eq!((table.place(&joined), table.name(child)), (Some(child), Some(name)));
+            }
+        }
+        let mounts: Vec<MountId> = table.mounts().map(|mount| mount.id()).collect();
+        let mut expected: Vec<MountId> = model.values().copied().collect();
+        expected.sort_unstable();
+        assert_eq!(mounts, expected);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+        #[test]
+        fn it_behaves_as_a_map_of_paths_and_old_tables_never_change(
+            changes in prop::collection::vec(any_path(), 1..60),
+            asked in prop::collection::vec(any_path(), 20),
+        ) {
+            let (mut builder, mut model) = (Builder::new(), BTreeMap::new());
+            let mut history = Vec::new();
+            for at in changes {
+                history.push((builder.table.clone(), model.clone()));
+                match model.remove(&at) {
+                    Some(_) => builder.table.remove(builder.table.place(&at).unwrap()),
+                    None => {
+                        builder.mount(&at);
+                        model.insert(at, MountId(builder.last_mount));
+                    }
+                }
+            }
+            history.push((builder.table, model));
+            history.iter().for_each(|(table, model)| check(table, model, &asked));
+        }
+    }
+}
