@@ -93,7 +93,8 @@ impl Reader<'_> {
         let mounts = file.mount.iter().map(|table| self.mount(table)).collect::<Outcome<Vec<_>>>()?;
         let binds = file.bind.iter().map(|table| self.bind(table)).collect::<Outcome<Vec<_>>>()?;
         self.check_paths(&file.mount, &mounts)?;
-        let fsname = settings.fsname.clone().unwrap_or_else(|| self.path.display().to_string());
+        let shown = std::path::absolute(self.path).unwrap_or_else(|_| self.path.to_owned());
+        let fsname = settings.fsname.clone().unwrap_or_else(|| shown.display().to_string());
         Ok(Plan { fsname, settings, mounts, binds })
     }
 
@@ -193,7 +194,7 @@ target = "/tmp"
         assert_eq!(Path::new(&plan.mounts[0].source.argument), beside_the_file);
         assert_eq!(plan.mounts[1].settings.size_bytes, Some(64 << 20));
         assert_eq!(plan.binds[0].target.to_string(), "/tmp");
-        assert_eq!(plan.fsname, "fs9.toml");
+        assert!(plan.fsname.starts_with('/') && plan.fsname.ends_with("/fs9.toml"), "{}", plan.fsname);
     }
 
     #[test]

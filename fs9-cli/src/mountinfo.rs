@@ -107,6 +107,7 @@ pub(crate) fn octal(digits: &[u8; 3]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::{MountLine, on_top};
+    use std::os::unix::ffi::OsStrExt as _;
     use std::path::Path;
 
     const LINE: &[u8] =
@@ -120,6 +121,13 @@ mod tests {
         assert_eq!(line.source, r"memory:\");
         assert!(line.is_fs9() && line.has_option("noatime") && !line.has_option("ro"));
         assert_eq!(line.owner(), Some(7));
+    }
+
+    #[test]
+    fn a_mount_point_of_any_bytes_is_kept() {
+        let line = MountLine::parse(b"36 35 98:0 / /m\xfe\\012\\04 rw - fuse.fs9 s\xff rw").unwrap();
+        assert_eq!(line.mountpoint.as_os_str().as_bytes(), b"/m\xfe\n\\04");
+        assert_eq!(line.source.as_bytes(), b"s\xff");
     }
 
     #[test]

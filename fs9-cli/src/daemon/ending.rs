@@ -19,6 +19,10 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// How often to look whether all is closed: the kernel tells of closed files, but not of the last.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How often to try again to unmount what has no open files, but perhaps a working directory in it: as a user, each try
+/// starts a program.
+const RETRY: Duration = Duration::from_millis(250);
+
 /// How a mount ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -94,31 +98,40 @@ impl Served {
     fn finish(self, signals: &EndingSignals) -> Ending {
         self.handle.refuse_opens(true);
         let deadline = Instant::now() + DRAIN;
-        while self.handle.open_handles() > 0 && Instant::now() < deadline {
-            match self.next_event(signals, Some(LOOK)) {
+        while !self.is_unmounted() && Instant::now() < deadline {
+            let pause = if self.handle.open_handles() > 0 { LOOK } else { RETRY };
+            match self.next_event(signals, Some(pause)) {
                 Event::Ended => return self.unmounted(),
                 Event::Signal => return self.aborted(),
                 Event::Timeout => {}
             }
         }
-        if let Err(error) = self.handle.unmount(false) {
-            let place = self.mountpoint.display();
-            tracing::warn!("{place}: {error}: held by {}; detaching it", self.holders_in_words());
-            if let Err(error) = self.handle.unmount(true) {
-                tracing::error!("{place}: not detached: {error}");
-            }
-        }
+        self.detach();
         match self.next_event(signals, None) {
             Event::Ended | Event::Timeout => self.unmounted(),
             Event::Signal => self.aborted(),
         }
     }
 
-    /// Names who holds the mount.
-    fn holders_in_words(&self) -> String {
+    /// Unmounts if nothing is open, and returns whether that was done.
+    fn is_unmounted(&self) -> bool {
+        self.handle.open_handles() == 0 && self.handle.unmount(false).is_ok()
+    }
+
+    /// Takes a mount that is still busy out of sight.
+    fn detach(&self) {
         let lines = mountinfo::read().unwrap_or_default();
-        let mount = mountinfo::on_top(&lines, &self.mountpoint).filter(|line| line.is_fs9());
-        mount.map_or_else(|| "nobody to be seen".into(), |line| holders::in_words(&holders::of_mount(line)))
+        let Some(mount) = mountinfo::on_top(&lines, &self.mountpoint).filter(|line| line.is_fs9()) else {
+            return;
+        };
+        let place = self.mountpoint.display();
+        tracing::warn!(
+            "{place}: busy: held by {}: detaching it",
+            holders::in_words(&holders::of_mount(mount))
+        );
+        if let Err(error) = self.handle.unmount(true) {
+            tracing::error!("{place}: not detached: {error}");
+        }
     }
 
     fn unmounted(self) -> Ending {

@@ -1,6 +1,6 @@
 //! `--config`: several providers and binds from one file.
 
-use crate::scratch::{Scratch, fs9, refuse, succeed};
+use crate::scratch::{Scratch, fs9, refuse, succeed, text};
 use std::fs;
 
 const CONFIG: &str = r#"
@@ -38,7 +38,7 @@ fn a_configuration_mounts_providers_at_paths_and_binds_them() {
     scratch.sh("touch $m/seen && test -e $m/frozen/seen");
     assert!(!scratch.shell("head -c 2M /dev/zero > $m/short/big").status.success(), "its own size holds");
     assert!(!scratch.shell("rmdir $m/deep/below").status.success(), "a way to a mount stays");
-    let shown = fs::read_to_string("/proc/self/mounts").unwrap();
+    let shown = text(&fs::read("/proc/self/mounts").unwrap());
     assert!(shown.contains(&format!("{} {} fuse.fs9", config.display(), scratch.mnt().display())), "{shown}");
 }
 

@@ -28,6 +28,22 @@ fn sigterm_waits_for_an_open_file_that_is_closed_in_time() {
 }
 
 #[test]
+fn sigterm_waits_for_a_working_directory_that_is_left_in_time() {
+    let scratch = Scratch::new();
+    let mut server = scratch.serve("memory:");
+    let mut holder =
+        std::process::Command::new("sleep").arg("60").current_dir(scratch.mnt()).spawn().unwrap();
+    server.signal(Signal::TERM);
+    wait_until("new opens are refused", || fs::File::create(scratch.mnt().join("other")).is_err());
+    let is_still_mounted = scratch.is_mounted();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert!(is_still_mounted);
+    assert_eq!(server.exit_code(), Some(0), "{}", server.log());
+    assert!(!server.log().contains("busy"), "{}", server.log());
+}
+
+#[test]
 fn sigterm_detaches_a_busy_mount_and_serves_it_until_the_last_close() {
     let scratch = Scratch::new();
     let mut server = scratch.serve("memory:");

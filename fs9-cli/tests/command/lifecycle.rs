@@ -1,8 +1,10 @@
 //! From mounting to unmounting.
 
 use crate::scratch::{Scratch, fs9, refuse, succeed, text, wait_until};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -38,7 +40,7 @@ fn umount_takes_the_mount_away_and_ends_its_daemon() {
 fn the_kernel_shows_source_type_and_safe_defaults() {
     let scratch = Scratch::new();
     scratch.mount("memory:", "fsname=my memory");
-    let list = fs::read_to_string("/proc/self/mounts").unwrap();
+    let list = text(&fs::read("/proc/self/mounts").unwrap());
     let mnt = format!(" {} ", scratch.mnt().display());
     let line = list.lines().find(|line| line.contains(&mnt)).unwrap();
     assert!(line.starts_with(&format!("my\\040memory{mnt}fuse.fs9 rw,nosuid,nodev,")), "{line}");
@@ -49,7 +51,7 @@ fn the_kernel_shows_source_type_and_safe_defaults() {
 fn flags_of_the_kernel_are_set_as_asked() {
     let scratch = Scratch::new();
     scratch.mount("memory:", "ro,noexec,noatime");
-    let list = fs::read_to_string("/proc/self/mounts").unwrap();
+    let list = text(&fs::read("/proc/self/mounts").unwrap());
     let mnt = format!(" {} ", scratch.mnt().display());
     let line = list.lines().find(|line| line.contains(&mnt)).unwrap();
     for option in ["ro", "noexec", "noatime", "nosuid", "nodev"] {
@@ -66,7 +68,7 @@ fn a_relative_source_is_found_and_shown_absolute() {
     let mut command = fs9(&["mount", "local:source", "mnt"]);
     succeed(command.current_dir(scratch.path("")));
     assert_eq!(fs::read_to_string(scratch.mnt().join("hello")).unwrap(), "world");
-    let list = fs::read_to_string("/proc/self/mounts").unwrap();
+    let list = text(&fs::read("/proc/self/mounts").unwrap());
     assert!(list.contains(&format!("{} {} ", scratch.source().display(), scratch.mnt().display())));
 }
 
@@ -86,6 +88,35 @@ fn a_source_may_contain_its_own_mount_point() {
             || inner.is_ok_and(|entries| entries.count() == 0),
         "it does not repeat itself"
     );
+}
+
+#[test]
+fn names_of_any_bytes_are_mounted_and_unmounted() {
+    let scratch = Scratch::new();
+    // The mount point is text: other programs read the kernel's list while this runs, and not all of them know better.
+    let source = scratch.path("").join(OsStr::from_bytes(b"s \xff\n"));
+    let mountpoint = scratch.path("m \t\n\\040é");
+    for directory in [&source, &mountpoint] {
+        fs::create_dir(directory).unwrap();
+    }
+    fs::write(source.join("hello"), "world").unwrap();
+    succeed(fs9(&["mount"]).arg(&source).arg(&mountpoint));
+    assert_eq!(fs::read_to_string(mountpoint.join("hello")).unwrap(), "world");
+    refuse(fs9(&["mount", "memory:"]).arg(&mountpoint), 32);
+    assert!(succeed(fs9(&["status"]).arg(&mountpoint)).contains("serving"));
+    succeed(fs9(&["umount"]).arg(&mountpoint));
+    assert!(!mountpoint.join("hello").exists());
+}
+
+#[test]
+fn a_mount_point_behind_a_symbolic_link_is_found() {
+    let scratch = Scratch::new();
+    let link = scratch.path("link");
+    std::os::unix::fs::symlink("mnt", &link).unwrap();
+    succeed(fs9(&["mount", "memory:"]).arg(&link));
+    assert!(scratch.is_mounted());
+    succeed(fs9(&["umount"]).arg(&link));
+    assert!(!scratch.is_mounted());
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl User {
     /// Returns whether the mount is there.
     fn is_mounted(&self) -> bool {
         let process = self.namespace.as_ref().map_or_else(std::process::id, Child::id);
-        let list = std::fs::read_to_string(format!("/proc/{process}/mounts")).unwrap();
+        let list = text(&std::fs::read(format!("/proc/{process}/mounts")).unwrap());
         list.contains(&format!(" {} fuse.fs9 ", self.scratch.mnt().display()))
     }
 
@@ -126,6 +126,15 @@ fn a_user_mounts_works_and_unmounts() {
     user.sh("echo mount memory: /scratch > $m/.fs9/ctl && echo x > $m/scratch/file");
     user.sh("$fs9 umount $m");
     assert!(!user.is_mounted());
+}
+
+#[test]
+fn new_files_get_the_umask_of_the_one_who_makes_them_not_of_the_daemon() {
+    let Some(user) = User::new() else { return };
+    user.sh("umask 077; $fs9 mount $s $m");
+    user.sh("umask 0002; touch $m/file; mkdir $m/dir; umask 0; mknod $m/fifo p");
+    assert_eq!(user.sh("stat -c %a $m/file $m/dir $m/fifo"), "664\n775\n666\n");
+    user.sh("$fs9 umount $m");
 }
 
 #[test]

@@ -216,13 +216,19 @@ pub(crate) fn is_root() -> bool {
 
 /// Returns mount points at and below a path with their device's minor number, in the order of mounting.
 pub(crate) fn mounts_below(path: &Path) -> Vec<(PathBuf, String)> {
-    let list = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let list = text(&fs::read("/proc/self/mountinfo").unwrap());
     let mount = |line: &str| {
         let fields: Vec<&str> = line.split(' ').collect();
         let minor = fields[2].split_once(':').unwrap().1.to_owned();
-        (PathBuf::from(fields[4]), minor)
+        (PathBuf::from(unescaped(fields[4])), minor)
     };
     list.lines().map(mount).filter(|(mountpoint, _)| mountpoint.starts_with(path)).collect()
+}
+
+/// Undoes the escapes of the kernel's list.
+fn unescaped(field: &str) -> String {
+    let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    escapes.iter().fold(field.to_owned(), |name, (escape, character)| name.replace(escape, character))
 }
 
 /// Makes every request of the mounts below a path fail.
