@@ -12,6 +12,8 @@ use fs9_sys::credentials::{Identity, act_as, with_fsetid};
 
 /// Set-group-ID with group execute: the only mode whose survival depends on the caller's groups at creation.
 const SETGID_EXECUTE: u32 = 0o2010;
+/// The id of users and groups that have none in this user namespace.
+const NOBODY: u32 = u32::MAX;
 /// Set-group-ID.
 pub(crate) const SETGID: u16 = 0o2000;
 
@@ -51,10 +53,14 @@ impl LocalProvider {
     /// user, unless `keep` says that the caller is entitled to keep them.
     pub(crate) fn changing<T>(&self, call: &Call, keep: bool, f: impl FnOnce() -> Result<T>) -> Result<T> {
         self.writable()?;
+        // Someone whom this user namespace does not know may still have the file open. Nothing is made for them, so
+        // the daemon does it for itself.
+        let unknown = call.caller.uid == NOBODY || call.caller.gid == NOBODY;
+        let caller = if unknown { Caller::ROOT } else { call.caller };
         if keep && self.switching {
-            acting(&call.caller, None, None, || keeping_privileges(f))
+            acting(&caller, None, None, || keeping_privileges(f))
         } else {
-            acting(&call.caller, None, None, f)
+            acting(&caller, None, None, f)
         }
     }
 

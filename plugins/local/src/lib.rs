@@ -35,7 +35,9 @@ use evictions::Evictions;
 use fs9_sdk::{Capabilities, Execution, FileType, Result};
 use node::{Key, Node, NodeTable};
 use open_files::OpenFiles;
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags, open, openat};
+use rustix::mount::{OpenTreeFlags, open_tree};
 use stat::{Stat, refused};
 use std::path::Path;
 use std::sync::Arc;
@@ -53,6 +55,8 @@ pub struct LocalProvider {
     capabilities: Capabilities,
     /// Whether requests act as their callers.
     switching: bool,
+    /// Keeps the view without mounts alive, where there is one.
+    _bare_tree: Option<OwnedFd>,
 }
 
 impl LocalProvider {
@@ -65,6 +69,8 @@ impl LocalProvider {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let descriptor = open(root, flags, Mode::empty())
             .map_err(|errno| refused(errno).during("open").at(root.display()))?;
+        let bare = if options.cross_devices { None } else { without_mounts(&descriptor) };
+        let (descriptor, bare_tree) = bare.map_or((descriptor, None), |(dir, tree)| (dir, Some(tree)));
         let stat = Stat::of(&descriptor)?;
         let switching = fs9_sys::credentials::can_switch();
         let budget = options.descriptors.unwrap_or_else(DescriptorBudget::from_limit);
@@ -95,6 +101,7 @@ impl LocalProvider {
             options,
             capabilities,
             switching,
+            _bare_tree: bare_tree,
         })
     }
 
@@ -111,6 +118,17 @@ impl LocalProvider {
         self.backing.exclude(Stat::cached(&mounted)?.device);
         Ok(())
     }
+}
+
+/// Opens a directory as it is without the mounts below it: a private view, which takes `CAP_SYS_ADMIN`. In it mount
+/// points are the plain directories that lie beneath. Without the privilege there is none, and mount points are refused.
+fn without_mounts(dir: &OwnedFd) -> Option<(OwnedFd, OwnedFd)> {
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let tree = open_tree(dir, c"", flags).ok()?;
+    let root =
+        openat(&tree, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    Some((root, tree))
 }
 
 impl std::fmt::Debug for LocalProvider {

@@ -43,7 +43,8 @@ impl LocalProvider {
             Err(error) if self.options.noatime && error.kind() == ErrorKind::NotPermitted => open(flags),
             opened => opened,
         }?;
-        let directory = OpenDirectory { descriptor, listing: Mutex::default(), _permit: permit };
+        let directory =
+            OpenDirectory { descriptor, device: node.device, listing: Mutex::default(), _permit: permit };
         let handle: FileHandle = self.files.insert_directory(directory);
         Ok(Opened { handle, attr: None, traits: OpenTraits::empty() })
     }
@@ -56,7 +57,7 @@ impl LocalProvider {
         sink: &mut dyn DirSink,
     ) -> Result<()> {
         let open = self.files.directory(dir.handle)?;
-        let device = self.device_of(dir.node)?;
+        let device = self.devices.public(open.device);
         let mut listing = open.listing.lock();
         listing.go_to(&open, cookie)?;
         while let Some(entry) = listing.peek(&open)? {
@@ -76,11 +77,6 @@ impl LocalProvider {
             listing.advance(length, next);
         }
         Ok(())
-    }
-
-    /// Returns the public number of the device of a node's entries.
-    fn device_of(&self, id: NodeId) -> Result<u64> {
-        if id == NodeId::ROOT { Ok(0) } else { Ok(self.devices.public(self.node(id)?.device)) }
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct OpenFile {
 /// position, and whoever shares it has to wait.
 pub(crate) struct OpenDirectory {
     pub(crate) descriptor: OwnedFd,
+    /// Index of its device.
+    pub(crate) device: u32,
     pub(crate) listing: Mutex<Listing>,
     pub(crate) _permit: Permit,
 }

@@ -7,7 +7,8 @@ use rustix::process::{Resource, getrlimit};
 /// How a local directory is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalOptions {
-    /// Follow other file systems that are mounted below the directory; their inode numbers are kept apart.
+    /// Follow other file systems that are mounted below the directory; their inode numbers are kept apart. Otherwise
+    /// a mount point is the plain directory beneath it; without `CAP_SYS_ADMIN` looking it up is `EXDEV`.
     pub cross_devices: bool,
     /// Leave access times alone wherever the system allows it.
     pub noatime: bool,

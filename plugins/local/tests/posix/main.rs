@@ -5,5 +5,8 @@ mod attacker;
 mod bounds;
 mod ground;
 mod identity;
+mod ioctls;
 mod mounts;
+mod options;
 mod privileges;
+mod vanishing;

@@ -78,15 +78,34 @@ fn other_file_systems_are_entered_and_told_apart() {
 }
 
 #[test]
-fn with_xdev_other_file_systems_are_not_entered() {
+fn with_xdev_mount_points_are_the_directories_beneath() {
     if !is_root() {
         return;
     }
-    let ground = Ground::new(LocalOptions { cross_devices: false, ..LocalOptions::default() });
-    let _mounted = Mounted::at(ground.path("sub"));
-    assert_eq!(kind(ground.lookup(ROOT, "sub")), Some(ErrorKind::CrossDevice));
-    std::fs::create_dir(ground.path("plain")).unwrap();
-    ground.lookup(ROOT, "plain").unwrap();
+    let dir = crate::ground::directory();
+    let _early = Mounted::at(dir.path().join("early"));
+    std::fs::create_dir(dir.path().join("late")).unwrap();
+    std::fs::write(dir.path().join("late/beneath"), b"beneath").unwrap();
+    std::fs::write(dir.path().join("early/inner"), b"inner").unwrap();
+
+    let ground = Ground::on(dir, LocalOptions { cross_devices: false, ..LocalOptions::default() });
+    let _late = Mounted::at(ground.path("late"));
+    let early = ground.lookup(ROOT, "early").unwrap();
+    assert_eq!(early.attr.id.device, 0);
+    assert_eq!(kind(ground.lookup(early.node, "inner")), Some(ErrorKind::NotFound));
+    // A mount made later may appear in the view, depending on propagation. It is not entered.
+    match ground.lookup(ROOT, "late") {
+        Ok(late) => {
+            assert_eq!(ground.content(ground.lookup(late.node, "beneath").unwrap().node).unwrap(), b"beneath")
+        }
+        Err(error) => assert_eq!(error.kind(), ErrorKind::CrossDevice),
+    }
+
+    let file = ground.create(&root(), ROOT, "file", 0o644).unwrap();
+    ground.write(&root(), file, b"data").unwrap();
+    ground.provider.link(&root(), file.node, ROOT, name("link")).unwrap();
+    assert_eq!(std::fs::read(ground.path("link")).unwrap(), b"data", "changes reach the directory itself");
+    assert_eq!(kind(ground.provider.rmdir(&root(), ROOT, name("early"))), Some(ErrorKind::Busy));
 }
 
 #[test]
