@@ -71,9 +71,9 @@ impl FuseOptions {
     }
 }
 
-/// Request threads unless told otherwise. One wakes up on the client's core and answers an uncontended client
-/// fastest; a second one keeps a slow request from holding up all others.
-pub(crate) const THREADS_DEFAULT: usize = 2;
+/// Request threads at most, unless told otherwise: one waits for the kernel, the others step in for slow requests
+/// (`transport/readers.rs`). Eight slow requests at a time keep a disk busy.
+pub(crate) const THREADS_DEFAULT: usize = 8;
 
 impl Default for FuseOptions {
     fn default() -> FuseOptions {

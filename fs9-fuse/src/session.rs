@@ -53,10 +53,11 @@ impl Session {
         let mount_point = mount_point.canonicalize()?;
         let mut config = fuser::Config::default();
         config.acl = if options.allow_other { fuser::SessionACL::All } else { fuser::SessionACL::Owner };
-        config.n_threads = Some(options.max_threads.unwrap_or(THREADS_DEFAULT).max(1));
+        let threads = options.max_threads.unwrap_or(THREADS_DEFAULT).max(1);
+        config.n_threads = Some(threads);
         config.clone_fd = options.clone_fd;
         let frontend = Frontend::new(namespace, options);
-        let transport = FuserTransport::new(Arc::clone(&frontend));
+        let transport = FuserTransport::new(Arc::clone(&frontend), threads);
         let (inner, guard) = connect(&mount_point, frontend.options(), transport, config)?;
         let mount_point = Arc::clone(&guard.0);
         frontend.set_kernel_cache(Some(Arc::new(FuserCache(inner.notifier()))));
@@ -103,6 +104,7 @@ fn connect(
     };
     let guard = MountGuard(Arc::new(MountPoint::of(path)?));
     let inner = fuser::Session::from_fd(transport, device, config.acl, config)?;
+    guard.0.raise_read_ahead();
     Ok((inner, guard))
 }
 

@@ -5,6 +5,7 @@
 
 use super::fuser_reply::FuserReply;
 use super::negotiation::negotiate;
+use super::readers::Readers;
 use crate::{AttributeChanges, Frontend, Ino, KernelCache, Operation, RequestHeader};
 use fs9_core::HandleId;
 use fs9_sdk::{
@@ -23,12 +24,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Hands the requests that `fuser` reads to a frontend.
 pub struct FuserTransport {
     frontend: Arc<Frontend>,
+    readers: Arc<Readers>,
 }
 
 impl FuserTransport {
-    /// Returns a transport for a frontend.
-    pub fn new(frontend: Arc<Frontend>) -> FuserTransport {
-        FuserTransport { frontend }
+    /// Returns a transport for a frontend, to be called by at most `threads` threads.
+    pub fn new(frontend: Arc<Frontend>, threads: usize) -> FuserTransport {
+        FuserTransport { frontend, readers: Readers::new(threads) }
     }
 
     fn dispatch(
@@ -50,8 +52,15 @@ impl FuserTransport {
         reply: impl Into<FuserReply>,
     ) {
         let caller = Caller { uid: request.uid(), gid: request.gid(), pid: request.pid(), umask };
+        let _turn = self.readers.take_turn(waits_for_the_disk(&operation));
         self.frontend.dispatch(RequestHeader { ino: Ino(ino.0), caller }, operation, reply.into());
     }
+}
+
+/// Returns whether an operation takes as long as the disk needs, whatever is cached.
+fn waits_for_the_disk(operation: &Operation<'_>) -> bool {
+    use Operation as O;
+    matches!(operation, O::Fsync { .. } | O::Fsyncdir { .. } | O::Fallocate { .. } | O::CopyFileRange { .. })
 }
 
 fn bytes(name: &OsStr) -> Cow<'_, [u8]> {
@@ -94,6 +103,7 @@ impl fuser::Filesystem for FuserTransport {
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, nlookup: u64) {
+        let _turn = self.readers.take_turn(false);
         self.frontend.forget(Ino(ino.0), nlookup);
     }
 

@@ -4,6 +4,7 @@
 mod fuser;
 mod fuser_reply;
 mod negotiation;
+mod readers;
 
 pub(crate) use fuser::FuserCache;
 pub use fuser::FuserTransport;

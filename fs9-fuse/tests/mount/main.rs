@@ -4,8 +4,10 @@
 
 mod basics;
 mod caches;
+mod commands;
 mod isolation;
 mod passthrough;
 mod places;
 mod sessions;
+mod stress;
 mod support;

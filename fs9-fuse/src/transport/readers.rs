@@ -1,0 +1,338 @@
+//! Which of the request threads wait for the kernel: one while that is enough.
+//!
+//! The kernel wakes whoever has waited longest. With several threads waiting, each request goes to another one, often
+//! on another core, and a round trip costs ten times what it costs with a single thread beside its client. A single
+//! one, however, makes everybody wait for a slow request. So threads that took a request and find that others are
+//! there *rest*, in user space, and one of them watches: when every active thread has been in the same request for a
+//! whole tick, one that rests steps in. Before a request that is known to be slow, one steps in at once.
+//!
+//! Invariants: while a thread rests, at least one that has taken a request before is active, so that its end (of the
+//! thread, when the mount is gone) releases those that rest; without requests no thread wakes up. No lock is held
+//! across a request.
+
+use parking_lot::{Condvar, Mutex};
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// How long a request may hold up all others before another thread steps in: far above what a request from caches
+/// takes, far below what a person notices.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Ticks without a request after which nobody watches until the next one.
+const QUIET_TICKS: u32 = 4;
+
+/// What each thread is doing: odd within a request, even between two. On a cache line of its own.
+#[repr(align(64))]
+#[derive(Default)]
+struct Seat(AtomicU64);
+
+/// The request threads of one mount.
+pub(super) struct Readers {
+    seats: Box<[Seat]>,
+    seats_taken: AtomicUsize,
+    /// Threads that have taken a request and do not rest.
+    active: AtomicUsize,
+    /// Set while whoever watches sleeps until it is woken.
+    watcher_sleeps: AtomicBool,
+    rest: Mutex<Rest>,
+    bell: Condvar,
+}
+
+/// What the threads that rest share.
+#[derive(Default)]
+struct Rest {
+    resting: usize,
+    /// Threads that may get up.
+    calls: usize,
+    has_watcher: bool,
+    /// The mount is gone: nobody rests any more.
+    over: bool,
+}
+
+/// A thread's place among the readers, until the thread ends.
+struct Presence {
+    readers: Arc<Readers>,
+    seat: usize,
+}
+
+thread_local! {
+    static PRESENCE: RefCell<Option<Presence>> = const { RefCell::new(None) };
+}
+
+/// A request in hand.
+pub(super) struct Turn {
+    readers: Arc<Readers>,
+    seat: usize,
+}
+
+impl Readers {
+    /// Returns the readers of a mount with at most `threads` of them.
+    pub(super) fn new(threads: usize) -> Arc<Readers> {
+        Arc::new(Readers {
+            seats: (0..threads.max(1)).map(|_| Seat::default()).collect(),
+            seats_taken: AtomicUsize::new(0),
+            active: AtomicUsize::new(0),
+            watcher_sleeps: AtomicBool::new(false),
+            rest: Mutex::default(),
+            bell: Condvar::new(),
+        })
+    }
+
+    /// Notes that this thread took a request. With `is_slow` another thread steps in for it, if none waits already.
+    /// The thread rests when the turn is dropped, if it is not needed.
+    pub(super) fn take_turn(self: &Arc<Self>, is_slow: bool) -> Turn {
+        let seat = self.seat_of_this_thread();
+        if let Some(Seat(state)) = self.seats.get(seat) {
+            state.fetch_add(1, Ordering::Relaxed);
+        }
+        if is_slow {
+            self.call(1);
+        } else if self.watcher_sleeps.load(Ordering::Relaxed) {
+            self.wake_watcher();
+        }
+        Turn { readers: Arc::clone(self), seat }
+    }
+
+    /// Returns the seat of this thread; it takes one with its first request.
+    fn seat_of_this_thread(self: &Arc<Self>) -> usize {
+        PRESENCE.with_borrow_mut(|presence| {
+            let presence = presence.get_or_insert_with(|| {
+                self.active.fetch_add(1, Ordering::AcqRel);
+                let seat = self.seats_taken.fetch_add(1, Ordering::AcqRel);
+                Presence { readers: Arc::clone(self), seat }
+            });
+            presence.seat
+        })
+    }
+
+    /// Lets threads that rest get up.
+    fn call(&self, count: usize) {
+        let mut rest = self.rest.lock();
+        let called = count.min(rest.resting.saturating_sub(rest.calls));
+        if called > 0 {
+            rest.calls += called;
+            self.bell.notify_all();
+        }
+    }
+
+    fn wake_watcher(&self) {
+        if self.watcher_sleeps.swap(false, Ordering::AcqRel) {
+            drop(self.rest.lock());
+            self.bell.notify_all();
+        }
+    }
+
+    /// Rests until it is called, if another active thread remains.
+    fn rest_if_surplus(&self) {
+        let leave_one = |active: usize| (active > 1).then(|| active - 1);
+        if self.active.fetch_update(Ordering::AcqRel, Ordering::Relaxed, leave_one).is_err() {
+            return;
+        }
+        let mut rest = self.rest.lock();
+        rest.resting += 1;
+        while rest.calls == 0 && !rest.over {
+            if rest.has_watcher {
+                self.bell.wait(&mut rest);
+            } else {
+                self.watch(&mut rest);
+            }
+        }
+        rest.calls = rest.calls.saturating_sub(1);
+        rest.resting -= 1;
+        self.active.fetch_add(1, Ordering::AcqRel);
+        if !rest.has_watcher && rest.resting > 0 {
+            // Somebody else has to watch now.
+            self.bell.notify_all();
+        }
+    }
+
+    /// Watches the active threads until one of those that rest is called.
+    fn watch(&self, rest: &mut parking_lot::MutexGuard<'_, Rest>) {
+        rest.has_watcher = true;
+        let mut before = self.look();
+        let mut quiet_ticks = 0;
+        while rest.calls == 0 && !rest.over {
+            if quiet_ticks < QUIET_TICKS {
+                self.bell.wait_for(rest, TICK);
+            } else {
+                self.watcher_sleeps.store(true, Ordering::Release);
+                // A request may have come before the flag was up.
+                if self.look() == before {
+                    self.bell.wait(rest);
+                }
+                self.watcher_sleeps.store(false, Ordering::Release);
+                quiet_ticks = 0;
+            }
+            let now = self.look();
+            if self.all_are_stuck(&before, &now) {
+                rest.calls += 1;
+            }
+            quiet_ticks = if now == before { quiet_ticks + 1 } else { 0 };
+            before = now;
+        }
+        rest.has_watcher = false;
+    }
+
+    fn look(&self) -> Vec<u64> {
+        self.seats.iter().map(|Seat(state)| state.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Returns whether every active thread is in the request in which it was a tick ago. One that has not taken a
+    /// request yet waits for the kernel.
+    fn all_are_stuck(&self, before: &[u64], now: &[u64]) -> bool {
+        let stuck = before.iter().zip(now).filter(|(before, now)| before == now && *now % 2 == 1).count();
+        stuck >= self.active.load(Ordering::Acquire) && self.all_are_seated()
+    }
+
+    fn all_are_seated(&self) -> bool {
+        self.seats_taken.load(Ordering::Acquire) >= self.seats.len()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(Seat(state)) = self.readers.seats.get(self.seat) {
+            state.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.readers.active.load(Ordering::Relaxed) > 1 {
+            self.readers.rest_if_surplus();
+        }
+    }
+}
+
+impl Drop for Presence {
+    /// A thread ends when the connection does, so that all others have to go and see for themselves.
+    fn drop(&mut self) {
+        self.readers.rest.lock().over = true;
+        self.readers.bell.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Readers;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    /// How long a test waits for what must happen.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// A request that says when it begins and ends when it is told to.
+    struct Job {
+        is_slow: bool,
+        begun: Sender<()>,
+        end: Receiver<()>,
+    }
+
+    /// A kernel that hands requests to whoever asks, and threads that serve them.
+    struct Mount {
+        requests: Option<Sender<Job>>,
+        threads: Vec<std::thread::JoinHandle<()>>,
+        readers: Arc<Readers>,
+    }
+
+    impl Mount {
+        fn new(threads: usize) -> Mount {
+            let readers = Readers::new(threads);
+            let (requests, queue) = channel::<Job>();
+            let queue = Arc::new(Mutex::new(queue));
+            let serve = |_| {
+                let (readers, queue) = (Arc::clone(&readers), Arc::clone(&queue));
+                std::thread::spawn(move || {
+                    loop {
+                        let Ok(job) = queue.lock().unwrap().recv() else { return };
+                        let _turn = readers.take_turn(job.is_slow);
+                        job.begun.send(()).unwrap();
+                        job.end.recv().unwrap();
+                    }
+                })
+            };
+            Mount { requests: Some(requests), threads: (0..threads).map(serve).collect(), readers }
+        }
+
+        /// Sends a request and returns how to know that it began and how to end it.
+        fn ask(&self, is_slow: bool) -> (Receiver<()>, Sender<()>) {
+            let ((begun, begins), (ends, end)) = (channel(), channel());
+            self.requests.as_ref().unwrap().send(Job { is_slow, begun, end }).unwrap();
+            (begins, ends)
+        }
+
+        /// Does one request from begin to end.
+        fn do_one(&self) {
+            let (begins, ends) = self.ask(false);
+            begins.recv_timeout(PATIENCE).unwrap();
+            ends.send(()).unwrap();
+        }
+
+        /// Waits until all but one of the threads rest.
+        fn settle(&self) {
+            let deadline = std::time::Instant::now() + PATIENCE;
+            while self.readers.rest.lock().resting + 1 < self.threads.len() {
+                assert!(std::time::Instant::now() < deadline, "surplus threads do not rest");
+                self.do_one();
+            }
+        }
+    }
+
+    impl Drop for Mount {
+        fn drop(&mut self) {
+            self.requests = None;
+            for thread in self.threads.drain(..) {
+                thread.join().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn one_thread_stays_and_all_end_with_the_mount() {
+        for threads in 1..5 {
+            let mount = Mount::new(threads);
+            mount.settle();
+            assert_eq!(mount.readers.active.load(super::Ordering::Acquire), 1);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_rests_steps_in_for_one_that_is_stuck() {
+        let mount = Mount::new(3);
+        mount.settle();
+        let (begins, stuck) = mount.ask(false);
+        begins.recv_timeout(PATIENCE).unwrap();
+        mount.do_one();
+        let (begins, stuck_too) = mount.ask(false);
+        begins.recv_timeout(PATIENCE).unwrap();
+        mount.do_one();
+        stuck.send(()).unwrap();
+        stuck_too.send(()).unwrap();
+        mount.settle();
+    }
+
+    #[test]
+    fn a_slow_request_is_relieved_at_once() {
+        let mount = Mount::new(2);
+        mount.settle();
+        let (begins, slow) = mount.ask(true);
+        begins.recv_timeout(PATIENCE).unwrap();
+        mount.do_one();
+        slow.send(()).unwrap();
+    }
+
+    #[test]
+    fn nobody_wakes_up_without_requests_and_watching_begins_again_with_them() {
+        let mount = Mount::new(2);
+        mount.settle();
+        let asleep = || mount.readers.watcher_sleeps.load(super::Ordering::Acquire);
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while !asleep() {
+            assert!(std::time::Instant::now() < deadline, "the watcher never sleeps");
+            std::thread::yield_now();
+        }
+        let (begins, stuck) = mount.ask(false);
+        begins.recv_timeout(PATIENCE).unwrap();
+        mount.do_one();
+        stuck.send(()).unwrap();
+    }
+}
