@@ -37,7 +37,6 @@ macro_rules! contract_cases {
                 any_bytes_make_a_file_name [WRITE],
                 any_bytes_make_a_directory_name [WRITE],
                 any_bytes_can_be_renamed_to [WRITE],
-                dot_and_dot_dot_are_not_listed [],
                 link_targets_are_returned_byte_for_byte [WRITE SYMLINKS],
             }
             identity "promise 3 (identity)" {

@@ -304,29 +304,29 @@ pub(super) fn parallel_writes_to_one_file_all_arrive(s: &Session<'_>) -> Outcome
 pub(super) fn creating_in_a_directory_that_is_removed_loses_nothing(s: &Session<'_>) -> Outcome {
     for _ in rounds(ROUNDS / 10) {
         let dir = s.dir(ROOT, "d")?.node;
-        let maker = || match s.file(dir, "f", "data") {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                ensure_eq!(
-                    error.kind(),
-                    ErrorKind::NotFound,
-                    "error of making a file in a removed directory"
-                );
-                Ok(())
+        let made = AtomicBool::new(false);
+        let maker = || {
+            match s.file(dir, "f", "data") {
+                Ok(_) => made.store(true, Ordering::Release),
+                Err(error) => ensure_eq!(error.kind(), ErrorKind::NotFound, "error of who makes a file"),
             }
+            Ok(())
         };
-        let remover = || match s.rmdir(ROOT, "d") {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                ensure_eq!(error.kind(), ErrorKind::DirectoryNotEmpty, "error of removing the directory");
-                Ok(())
+        let remover = || {
+            if let Err(error) = s.rmdir(ROOT, "d") {
+                ensure_eq!(error.kind(), ErrorKind::DirectoryNotEmpty, "error of who removes the directory");
             }
+            Ok(())
         };
         together(vec![Box::new(maker), Box::new(remover)])?;
-        // Either the file stands in a directory that stands, or neither does.
-        let stands = s.lookup(ROOT, "d").is_ok();
-        ensure_eq!(s.lookup(dir, "f").is_ok(), stands, "whether the file stands, as its directory does");
-        if stands {
+        let made = made.load(Ordering::Acquire);
+        ensure_eq!(
+            s.lookup(ROOT, "d").is_ok(),
+            made,
+            "whether the directory stands, as a file in it was made"
+        );
+        ensure_eq!(s.lookup(dir, "f").is_ok(), made, "whether the file stands, as it was made");
+        if made {
             s.unlink(dir, "f")?;
             s.rmdir(ROOT, "d")?;
         }

@@ -27,5 +27,5 @@ mod unlinked;
 mod xattrs;
 
 pub use failure::Failure;
-pub use run::{Report, Verdict, run, run_case};
+pub use run::{Report, Verdict, case_names, judge_case, run, run_case};
 pub(crate) use session::Page;

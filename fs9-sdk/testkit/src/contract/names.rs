@@ -1,4 +1,5 @@
-//! Promise 2: names and targets are bytes; `.` and `..` are not listed.
+//! Promise 2: names and targets are bytes. That `.` and `..` are neither asked for nor listed is the type's doing:
+//! no [`Name`](fs9_sdk::Name) can be one of them.
 
 use super::failure::{Outcome, ensure, ensure_eq};
 use super::session::{ROOT, Session};
@@ -68,19 +69,6 @@ pub(super) fn any_bytes_can_be_renamed_to(s: &Session<'_>) -> Outcome {
         last = name;
     }
     ensure_eq!(s.names(ROOT)?, [last], "names listed");
-    Ok(())
-}
-
-pub(super) fn dot_and_dot_dot_are_not_listed(s: &Session<'_>) -> Outcome {
-    let mut dirs = vec![ROOT];
-    if s.profile.has(crate::Features::WRITE) {
-        dirs.push(s.dir(ROOT, "d")?.node);
-    }
-    for dir in dirs {
-        for name in s.names(dir)? {
-            ensure!(name != b"." && name != b"..", "{:?} is listed", name.escape_ascii().to_string());
-        }
-    }
     Ok(())
 }
 

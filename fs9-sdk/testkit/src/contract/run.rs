@@ -61,6 +61,21 @@ impl fmt::Display for Report {
     }
 }
 
+/// Returns the names of all cases.
+pub fn case_names() -> impl Iterator<Item = &'static str> {
+    CASES.iter().map(|case| case.name)
+}
+
+/// Runs the case of this name and returns how it ended, or `None` if there is no such case.
+pub fn judge_case<S: Into<Subject>>(
+    name: &str,
+    profile: &Profile,
+    factory: impl Fn() -> S,
+) -> Option<Verdict> {
+    let case = CASES.iter().find(|case| case.name == name)?;
+    Some(judge(case, profile, &factory))
+}
+
 /// Runs every case, each with a provider from the factory.
 pub fn run<S: Into<Subject>>(profile: &Profile, factory: impl Fn() -> S) -> Report {
     let verdict = |case: &'static Case| (case.name, case.promise, judge(case, profile, &factory));

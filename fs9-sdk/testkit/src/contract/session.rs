@@ -15,6 +15,9 @@ pub(crate) const ROOT: NodeId = NodeId::ROOT;
 /// Permissions of files that the suite makes.
 const FILE_PERMISSIONS: u16 = 0o644;
 
+/// More entries than any case makes: beyond it, a listing runs in circles.
+const ENTRIES_MAX: usize = 100_000;
+
 /// A provider and the one who calls it.
 pub(crate) struct Session<'a> {
     pub(crate) subject: &'a Subject,
@@ -269,7 +272,7 @@ impl<'a> Session<'a> {
             let Some(last) = page.last() else { return Ok(all) };
             cookie = last.cookie;
             all.extend(page);
-            if all.len() > 10_000_000 {
+            if all.len() > ENTRIES_MAX {
                 return Err(fs9_sdk::Error::new(ErrorKind::Io).because("the listing does not end"));
             }
         }
