@@ -79,7 +79,12 @@ impl Session {
         handle.frontend.set_kernel_cache(None);
         handle.frontend.tear_down();
         drop(mount_point);
-        result
+        match result {
+            // A thread that had just taken one of the last requests is told so instead of `ENODEV`; so are all when
+            // the connection was aborted on purpose.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(()),
+            other => other,
+        }
     }
 
     /// Answers the kernel on threads of its own until the mount is gone.
