@@ -76,3 +76,31 @@ fn unreachable_words(given: &Path, error: &io::Error) -> String {
         _ => format!("mount: {place}: {error}: choose another mount point"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::refuse_mounted;
+    use crate::mountinfo::MountLine;
+    use std::path::Path;
+
+    fn mounted(fs_type: &str) -> MountLine {
+        MountLine {
+            id: 1,
+            device: "0:1".into(),
+            mountpoint: "/mnt".into(),
+            options: "rw".into(),
+            fs_type: fs_type.into(),
+            source: "x".into(),
+            super_options: "rw".into(),
+        }
+    }
+
+    #[test]
+    fn an_automount_point_is_free_until_something_is_mounted_on_it() {
+        refuse_mounted(&[mounted("autofs")], Path::new("/mnt")).unwrap();
+        for fs_type in ["fuse.fs9", "ext4"] {
+            refuse_mounted(&[mounted("autofs"), mounted(fs_type)], Path::new("/mnt")).unwrap_err();
+        }
+        refuse_mounted(&[mounted("ext4")], Path::new("/mnt/below")).unwrap();
+    }
+}

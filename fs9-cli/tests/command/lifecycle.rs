@@ -37,6 +37,17 @@ fn umount_takes_the_mount_away_and_ends_its_daemon() {
 }
 
 #[test]
+fn a_daemon_holds_nothing_that_the_one_who_started_it_had_open() {
+    let scratch = Scratch::new();
+    let mut script = Command::new("sh");
+    script
+        .args(["-c", "exec 9> $lock; flock 9; $fs9 mount memory: $m"])
+        .env("fs9", env!("CARGO_BIN_EXE_fs9"));
+    succeed(script.env("lock", scratch.path("lock")).env("m", scratch.mnt()));
+    succeed(Command::new("flock").arg("--nonblock").arg(scratch.path("lock")).arg("true"));
+}
+
+#[test]
 fn the_kernel_shows_source_type_and_safe_defaults() {
     let scratch = Scratch::new();
     scratch.mount("memory:", "fsname=my memory");

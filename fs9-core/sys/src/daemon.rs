@@ -38,7 +38,9 @@ pub struct Waiter(OwnedFd);
 #[derive(Debug)]
 pub struct Daemon(OwnedFd);
 
-/// Forks a daemon off. To be called before any thread exists: a child of fork has only the calling one.
+/// Forks a daemon off. To be called before any thread exists: a child of fork has only the calling one. Descriptors
+/// beyond standard error are closed: a daemon that kept what a shell let it inherit would hold locks and pipes for days.
+/// So it is to be called before anything is opened, too.
 ///
 /// # Errors
 /// `EBUSY` if there are other threads; else what the system refuses.
@@ -46,6 +48,7 @@ pub fn detach() -> io::Result<Detached> {
     if std::fs::read_dir("/proc/self/task")?.count() != 1 {
         return Err(io::Error::from_raw_os_error(libc::EBUSY));
     }
+    close_inherited()?;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
     if let Some(child) = fork()? {
         drop(writer);
@@ -109,6 +112,15 @@ impl Daemon {
 fn report(pipe: impl AsFd, status: u8) -> io::Result<()> {
     rustix::io::write(pipe, &[status])?;
     Ok(())
+}
+
+/// Closes all descriptors beyond standard error.
+fn close_inherited() -> io::Result<()> {
+    // SAFETY: nobody else runs, and by the contract of `detach` nothing of ours is open yet.
+    match unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Forks; returns the child's process id in the parent.
