@@ -38,7 +38,11 @@ cargo_tool() {
     if [[ ! -x $binary ]]; then
         need cargo
         note "installing $crate $version into $FS9_CACHE"
-        cargo install --quiet --locked --root "$FS9_CACHE/cargo-tools/$crate-$version" "$crate@$version" >&2
+        mkdir -p "$FS9_CACHE"
+        # Of several tests that need it at once, one builds it and the others find it there. The target directory
+        # is cargo's own, so that an install never waits for a build of fs9, nor fills its directory.
+        env -u CARGO_TARGET_DIR flock "$FS9_CACHE/lock" \
+            cargo install --quiet --locked --root "$FS9_CACHE/cargo-tools/$crate-$version" "$crate@$version" >&2
     fi
     printf '%s\n' "$binary"
 }
