@@ -48,6 +48,7 @@ pub(crate) fn one(
     whole: &Settings,
     mountpoint: &Path,
 ) -> Result<()> {
+    providers::refuse_inside(planned, mountpoint)?;
     let opened = providers::open(planned, whole)?;
     if let Some(on_mounted) = opened.on_mounted {
         on_mounted(mountpoint)?;

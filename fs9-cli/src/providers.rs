@@ -5,8 +5,9 @@ use crate::plan::PlannedMount;
 use crate::source::Source;
 use fs9_local::{LocalOptions, LocalProvider};
 use fs9_memory::{MemoryOptions, MemoryProvider};
-use fs9_sdk::{Error, Provider, Result};
+use fs9_sdk::{Error, ErrorKind, Provider, Result};
 use rustix::process::{getegid, geteuid};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,8 +73,24 @@ pub(crate) fn resolve(
 /// What the provider meets, with the source.
 pub(crate) fn open(planned: &PlannedMount, whole: &Settings) -> Result<Opened> {
     let kind = kind(&planned.source.provider)
-        .map_err(|wrong| Error::new(fs9_sdk::ErrorKind::InvalidArgument).because(wrong))?;
+        .map_err(|wrong| Error::new(ErrorKind::InvalidArgument).because(wrong))?;
     (kind.open)(planned, whole)
+}
+
+/// Refuses a source that lies in the mount that is to show it: the daemon would wait for itself.
+///
+/// # Errors
+/// `ELOOP`; what looking at the source meets.
+pub(crate) fn refuse_inside(planned: &PlannedMount, mountpoint: &Path) -> Result<()> {
+    if planned.source.provider != "local" {
+        return Ok(());
+    }
+    let source = Path::new(&planned.source.argument);
+    if source.metadata()?.dev() == mountpoint.metadata()?.dev() {
+        let why = "it lies in this very mount: use bind";
+        return Err(Error::new(ErrorKind::TooManySymlinks).at(source.display()).because(why));
+    }
+    Ok(())
 }
 
 /// A directory: made absolute, and looked at, so that what is missing is told before anything starts.

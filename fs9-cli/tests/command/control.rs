@@ -83,6 +83,19 @@ fn a_refused_command_fails_the_write_and_ctl_tells_why() {
 }
 
 #[test]
+fn a_source_in_the_mount_itself_is_refused() {
+    let scratch = Scratch::new();
+    scratch.mount("memory:", "");
+    scratch.sh("mkdir $m/dir");
+    assert!(!scratch.shell("echo mount local:$m/dir /x > $m/.fs9/ctl").status.success());
+    let answer = scratch.sh("cat $m/.fs9/ctl");
+    assert!(
+        answer.starts_with("ELOOP\t") && answer.contains("it lies in this very mount: use bind"),
+        "{answer}"
+    );
+}
+
+#[test]
 fn no_command_makes_a_mount_looser_than_it_is() {
     let scratch = Scratch::new();
     scratch.mount("memory:", "");
