@@ -163,6 +163,7 @@ mod tests {
         assert!(!settings("ro,rw").unwrap().read_only);
         assert!(settings("rw,ro").unwrap().read_only);
         assert!(settings("nosuid,dev,suid").unwrap().suid);
+        assert!(!settings("noatime,relatime").unwrap().noatime);
     }
 
     #[test]
