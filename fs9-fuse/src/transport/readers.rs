@@ -4,7 +4,7 @@
 //! on another core, and a round trip costs ten times what it costs with a single thread beside its client. A single
 //! one, however, makes everybody wait for a slow request. So threads that took a request and find that others are
 //! there *rest*, in user space, and one of them watches: when every active thread has been in the same request for a
-//! whole tick, one that rests steps in. Before a request that is known to be slow, one steps in at once.
+//! whole tick and sleeps, one that rests steps in. Before a request that is known to be slow, one steps in at once.
 //!
 //! Invariants: while a thread rests, at least one that has taken a request before is active, so that its end (of the
 //! thread, when the mount is gone) releases those that rest; without requests no thread wakes up. No lock is held
@@ -13,7 +13,7 @@
 use parking_lot::{Condvar, Mutex};
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How long a request may hold up all others before another thread steps in: far above what a request from caches
@@ -23,10 +23,15 @@ const TICK: Duration = Duration::from_millis(1);
 /// Ticks without a request after which nobody watches until the next one.
 const QUIET_TICKS: u32 = 4;
 
-/// What each thread is doing: odd within a request, even between two. On a cache line of its own.
+/// What a thread is doing. On a cache line of its own.
 #[repr(align(64))]
 #[derive(Default)]
-struct Seat(AtomicU64);
+struct Seat {
+    /// Odd within a request, even between two.
+    turns: AtomicU64,
+    /// The thread's number in the system, 0 while nobody sits here.
+    thread: AtomicI32,
+}
 
 /// The request threads of one mount.
 pub(super) struct Readers {
@@ -84,9 +89,7 @@ impl Readers {
     /// The thread rests when the turn is dropped, if it is not needed.
     pub(super) fn take_turn(self: &Arc<Self>, is_slow: bool) -> Turn {
         let seat = self.seat_of_this_thread();
-        if let Some(Seat(state)) = self.seats.get(seat) {
-            state.fetch_add(1, Ordering::Relaxed);
-        }
+        self.note_turn(seat);
         if is_slow {
             self.call(1);
         } else if self.watcher_sleeps.load(Ordering::Relaxed) {
@@ -95,12 +98,22 @@ impl Readers {
         Turn { readers: Arc::clone(self), seat }
     }
 
+    /// Notes that a thread begins or ends a request.
+    fn note_turn(&self, seat: usize) {
+        if let Some(seat) = self.seats.get(seat) {
+            seat.turns.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Returns the seat of this thread; it takes one with its first request.
     fn seat_of_this_thread(self: &Arc<Self>) -> usize {
         PRESENCE.with_borrow_mut(|presence| {
             let presence = presence.get_or_insert_with(|| {
                 self.active.fetch_add(1, Ordering::AcqRel);
                 let seat = self.seats_taken.fetch_add(1, Ordering::AcqRel);
+                if let Some(seat) = self.seats.get(seat) {
+                    seat.thread.store(rustix::thread::gettid().as_raw_nonzero().get(), Ordering::Release);
+                }
                 Presence { readers: Arc::clone(self), seat }
             });
             presence.seat
@@ -176,14 +189,18 @@ impl Readers {
     }
 
     fn look(&self) -> Vec<u64> {
-        self.seats.iter().map(|Seat(state)| state.load(Ordering::Relaxed)).collect()
+        self.seats.iter().map(|seat| seat.turns.load(Ordering::Relaxed)).collect()
     }
 
-    /// Returns whether every active thread is in the request in which it was a tick ago. One that has not taken a
-    /// request yet waits for the kernel.
+    /// Returns whether every active thread sleeps in the request in which it was a tick ago. One that runs, or waits
+    /// for a processor, is not helped by a second one. One that has not taken a request yet waits for the kernel.
     fn all_are_stuck(&self, before: &[u64], now: &[u64]) -> bool {
-        let stuck = before.iter().zip(now).filter(|(before, now)| before == now && *now % 2 == 1).count();
-        stuck >= self.active.load(Ordering::Acquire) && self.all_are_seated()
+        let turns = before.iter().zip(now).zip(&self.seats);
+        let in_same_turn = turns.filter(|((before, now), _)| before == now && *now % 2 == 1);
+        let stuck: Vec<&Seat> = in_same_turn.map(|(_, seat)| seat).collect();
+        stuck.len() >= self.active.load(Ordering::Acquire)
+            && self.all_are_seated()
+            && stuck.iter().all(|seat| sleeps(seat.thread.load(Ordering::Acquire)))
     }
 
     fn all_are_seated(&self) -> bool {
@@ -191,11 +208,18 @@ impl Readers {
     }
 }
 
+/// Returns whether a thread of this process neither runs nor waits for a processor (`proc_pid_stat(5)`); what cannot
+/// be read counts as asleep.
+fn sleeps(thread: i32) -> bool {
+    let stat = std::fs::read(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+    // The name before the state can hold anything, parentheses too.
+    let end_of_name = stat.iter().rposition(|&byte| byte == b')').unwrap_or_default();
+    stat.get(end_of_name + 2) != Some(&b'R')
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(Seat(state)) = self.readers.seats.get(self.seat) {
-            state.fetch_add(1, Ordering::Relaxed);
-        }
+        self.readers.note_turn(self.seat);
         if self.readers.active.load(Ordering::Relaxed) > 1 {
             self.readers.rest_if_surplus();
         }
@@ -307,6 +331,25 @@ mod tests {
         stuck.send(()).unwrap();
         stuck_too.send(()).unwrap();
         mount.settle();
+    }
+
+    #[test]
+    fn a_thread_that_runs_does_not_sleep_and_one_that_waits_does() {
+        let myself = rustix::thread::gettid().as_raw_nonzero().get();
+        assert!(!super::sleeps(myself));
+        let (tell, told) = channel();
+        let (end, ended) = channel::<()>();
+        let other = std::thread::spawn(move || {
+            tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+            ended.recv().unwrap();
+        });
+        let other_thread = told.recv_timeout(PATIENCE).unwrap();
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while !super::sleeps(other_thread) {
+            assert!(std::time::Instant::now() < deadline, "a thread that waits never sleeps");
+        }
+        end.send(()).unwrap();
+        other.join().unwrap();
     }
 
     #[test]
