@@ -51,21 +51,11 @@ struct BindTable {
 /// A fault with file, line and key.
 pub(crate) fn read(path: &Path, options: &[String]) -> Outcome<Plan> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Fault::usage(format!(
-            "mount: {}: {}: give a readable file to --config",
-            path.display(),
-            plain(&error)
-        ))
+        Fault::usage(format!("mount: {}: {}: give a readable file to --config", path.display(), error))
     })?;
     let base = std::path::absolute(path).ok().and_then(|file| Some(file.parent()?.to_owned()));
     let reader = Reader { path, text: &text, base: base.as_deref().unwrap_or(Path::new("/")) };
     reader.plan(options)
-}
-
-/// Returns the system's words without its number.
-fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 /// A file that is being read.

@@ -89,7 +89,17 @@ impl fmt::Display for Fault {
 pub(crate) fn tell(message: &str) {
     use std::io::Write as _;
     // Standard error may be closed, and there is nobody else to tell.
-    let _ignored = writeln!(std::io::stderr(), "fs9: {}", one_line(message));
+    let _ignored = writeln!(std::io::stderr(), "fs9: {}", without_numbers(&one_line(message)));
+}
+
+/// Returns the message without the ` (os error 2)` that Rust adds to what the system says.
+fn without_numbers(message: &str) -> String {
+    let mut parts = message.split(" (os error ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(')'));
+    }
+    plain
 }
 
 /// Returns the message with its control characters escaped.
@@ -107,11 +117,17 @@ pub(crate) fn one_line(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Status, one_line};
+    use super::{Status, one_line, without_numbers};
 
     #[test]
     fn a_name_cannot_forge_a_second_line() {
         assert_eq!(one_line("mount: a\nfs9: all is well"), "mount: a\\nfs9: all is well");
+    }
+
+    #[test]
+    fn numbers_of_the_system_are_left_out() {
+        assert_eq!(without_numbers("a: gone (os error 2): b (os error 13)"), "a: gone: b");
+        assert_eq!(without_numbers("all is well"), "all is well");
     }
 
     #[test]
