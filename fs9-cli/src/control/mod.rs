@@ -79,11 +79,11 @@ impl Control {
                 Remount::Kernel => {
                     let why =
                         format!("option \"{given}\" is the kernel's: use mount -o remount,{given} as root");
-                    return Err(Error::new(ErrorKind::NotPermitted).during("remount").because(why));
+                    return Err(Error::new(ErrorKind::NotPermitted).because(why));
                 }
                 Remount::Fixed => {
                     let why = format!("option \"{given}\" cannot change: unmount and mount anew");
-                    return Err(Error::new(ErrorKind::InvalidArgument).during("remount").because(why));
+                    return Err(Error::new(ErrorKind::InvalidArgument).because(why));
                 }
             }
         }
