@@ -78,16 +78,17 @@ daemon_of() {
     done
 }
 
-# mount_ext4_image SIZE DIRECTORY: a fresh ext4 in memory, so that no disk is measured.
+# mount_ext4_image SIZE DIRECTORY [ARGUMENT OF MKFS...]: a fresh ext4 in memory, so that no disk is measured.
 mount_ext4_image() {
     local size=$1 target=$2 image
+    shift 2
     need_root "an ext4 image is mounted"
     need mkfs.ext4 losetup
     image=$(mktemp /dev/shm/fs9-image.XXXXXX)
     LOOP_FILES+=("$image")
     truncate -s "$size" "$image"
     # Nothing is written lazily later, while something is measured.
-    mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 "$image"
+    mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 "$@" "$image"
     mkdir -p "$target"
     mount -o loop,acl,user_xattr "$image" "$target"
     MOUNTS+=("ext4|$target|0")
