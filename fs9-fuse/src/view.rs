@@ -1,15 +1,15 @@
 //! A mount as the kernel sees it: its numbers, its lifetimes, and what it may bypass.
 
-use crate::inode::Numbering;
+use crate::inode::{Ino, Numbering};
 use crate::isolation::guarded;
 use crate::options::WantedLifetimes;
 use arc_swap::ArcSwap;
 use fs9_core::{Job, Mount, MountId, MountTable, OriginId, PlaceId};
-use fs9_sdk::NodeId;
+use fs9_sdk::{NodeId, ObjectId};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Lifetime of what a provider does not promise to report changes of: the kernel's own default, which users of other
@@ -18,6 +18,10 @@ const LIFETIME_DEFAULT: Duration = Duration::from_secs(1);
 
 /// Lifetime of what a provider reports every change of.
 const LIFETIME_COMPLETE: Duration = Duration::from_secs(86_400);
+
+/// The longest lifetime of a name that does not exist, unless an option says more: when a provider loses events,
+/// nobody can tell the kernel which of these names exist by now.
+const LIFETIME_NEGATIVE_MAX: Duration = Duration::from_secs(60);
 
 /// How long the kernel may cache what it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +46,7 @@ impl Lifetimes {
         Lifetimes {
             entry,
             attr: mount.options().attr_lifetime.or(wanted.attr).unwrap_or(suited),
-            negative: wanted.negative.unwrap_or(entry),
+            negative: wanted.negative.unwrap_or(entry.min(LIFETIME_NEGATIVE_MAX)),
         }
     }
 }
@@ -54,6 +58,8 @@ pub(crate) struct MountView {
     /// How its inode numbers come about.
     pub(crate) numbering: Numbering,
     lifetimes: ArcSwap<Lifetimes>,
+    /// The number that the root of the FUSE mount shows, once it was asked for; 0 before.
+    shown_root: AtomicU64,
     /// Another mount shows the same objects: a change made there is not seen here, so that nothing may be cached.
     shared: AtomicBool,
     /// That backing descriptors are refused was said once.
@@ -72,6 +78,20 @@ impl MountView {
     /// Changes how long the kernel may cache what this mount tells from now on.
     pub(crate) fn set_lifetimes(&self, wanted: &WantedLifetimes) {
         self.lifetimes.store(Arc::new(Lifetimes::of(&self.mount, wanted)));
+    }
+
+    /// Returns the number that the root of the FUSE mount shows if it is this object: that of any other inode, although
+    /// the kernel knows it by [`Ino::ROOT`].
+    pub(crate) fn show_root(&self, id: ObjectId) -> Ino {
+        let is_first = self.numbering.native && id.device == 0 && id.number == Ino::ROOT.0;
+        let shown = if is_first { Ino::ROOT } else { self.numbering.ino(id) };
+        self.shown_root.store(shown.0, Ordering::Relaxed);
+        shown
+    }
+
+    /// Returns what [`MountView::show_root`] returned last.
+    pub(crate) fn shown_root(&self) -> Ino {
+        Ino(self.shown_root.load(Ordering::Relaxed).max(Ino::ROOT.0))
     }
 
     /// Returns whether another mount shows the same objects.
@@ -183,6 +203,7 @@ fn new_view(mount: &Arc<Mount>, wanted: &WantedLifetimes) -> MountView {
         mount: Arc::clone(mount),
         numbering: Numbering::of_path(path.as_bytes(), path.is_root()),
         lifetimes: ArcSwap::from_pointee(Lifetimes::of(mount, wanted)),
+        shown_root: AtomicU64::new(0),
         shared: AtomicBool::new(false),
         refusal_said: AtomicBool::new(false),
         unanswered: Mutex::default(),

@@ -71,7 +71,7 @@ impl Frontend {
 
 /// Returns the answer that tells attributes. The root shows the number that any other inode would.
 fn attributes(target: &Target, view: &MountView, attr: Attr) -> Answer {
-    let shown = if target.ino == Ino::ROOT { view.numbering.ino(attr.id) } else { target.ino };
+    let shown = if target.ino == Ino::ROOT { view.show_root(attr.id) } else { target.ino };
     Answer::Attributes(shown, attr, attr_lifetime(view, &attr))
 }
 

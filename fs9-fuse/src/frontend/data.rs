@@ -1,5 +1,6 @@
 //! The data of open files.
 
+use super::privileges::strip_after_change;
 use super::{Frontend, Request, on};
 use crate::read_buffer::ReadBuffer;
 use crate::reply::Answer;
@@ -52,6 +53,7 @@ impl Frontend {
         let file = self.open_file(handle)?;
         let backend = file.backend()?;
         on(&backend.view, |provider| provider.fallocate(&request.call, backend.open, mode, offset, length))?;
+        strip_after_change(request, &backend.view, backend.open, None)?;
         Ok(Answer::Done)
     }
 
@@ -104,6 +106,7 @@ impl Frontend {
             length: length.min(COPY_MAX),
         };
         let copied = on(&source.view, |provider| provider.copy_file_range(&request.call, range))?;
+        strip_after_change(request, &target.view, target.open, None)?;
         Ok(Answer::Written(copied.min(range.length) as u32))
     }
 

@@ -82,6 +82,14 @@ impl Frontend {
         Ok(Arc::clone(&file.places.lock()))
     }
 
+    /// Returns the number that users see.
+    fn shown(&self, ino: Ino) -> Ino {
+        match self.views.load().root() {
+            Some(view) if ino == Ino::ROOT => view.shown_root(),
+            _ => ino,
+        }
+    }
+
     /// Lists what the provider does not, from a cookie on. Returns false when there is no more room.
     fn list_own(
         &self,
@@ -98,8 +106,11 @@ impl Frontend {
         let end = DOTS + places.len() as u64;
         (first..end).all(|index| {
             let (name, ino): (&[u8], _) = match index {
-                0 => (b".", file.ino),
-                1 => (b"..", self.target(file.ino).map_or(Ino::ROOT, |target| target.parent)),
+                0 => (b".", self.shown(file.ino)),
+                1 => {
+                    let parent = self.target(file.ino).map_or(Ino::ROOT, |target| target.parent);
+                    (b"..", self.shown(parent))
+                }
                 _ => match places.get((index - DOTS) as usize) {
                     Some(place) if !place.hidden => {
                         // A look at the mount may block, so it is left to the lookup that follows.

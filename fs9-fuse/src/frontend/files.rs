@@ -5,6 +5,7 @@
 
 use super::names::{Spot, permissions, refuse_detached};
 use super::open_file::{Backend, OpenFile};
+use super::privileges::{FILE_CAPABILITIES, strip_after_change};
 use super::{Frontend, Request, on};
 use crate::inode::{Ino, data_version};
 use crate::io_mode::IoMode;
@@ -13,8 +14,7 @@ use crate::view::MountView;
 use fs9_core::control::OpenFor;
 use fs9_core::{HandleId, MountUse, OwnerId};
 use fs9_sdk::{
-    Attr, Entry, ErrorKind, FileType, NewNode, NodeId, OpenFlags, OpenNode, OpenTraits, Opened, Place,
-    Result, SetAttr,
+    Attr, Entry, ErrorKind, FileType, NewNode, NodeId, OpenFlags, OpenNode, OpenTraits, Opened, Place, Result,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -227,19 +227,12 @@ fn purpose_of(flags: OpenFlags) -> OpenFor {
 
 /// Strips privileges after an ordinary user's `O_TRUNC`, which no argument of `open` asks for.
 fn strip_after_truncation(request: &Request, fresh: &mut Fresh<'_>) -> Result<()> {
-    if !fresh.flags.contains(OpenFlags::TRUNCATE) || request.header.caller.uid == 0 {
-        return Ok(());
+    if fresh.flags.contains(OpenFlags::TRUNCATE) {
+        let open = OpenNode { node: fresh.node, handle: fresh.opened.handle };
+        if let Some(attr) = strip_after_change(request, fresh.view, open, fresh.opened.attr)? {
+            fresh.opened.attr = Some(attr);
+        }
     }
-    let (call, node, handle) = (&request.call, fresh.node, Some(fresh.opened.handle));
-    let attr = match fresh.opened.attr {
-        Some(attr) => attr,
-        None => on(fresh.view, |provider| provider.getattr(call, node, handle))?,
-    };
-    if !attr.grants_privilege() {
-        return Ok(());
-    }
-    let changes = SetAttr { size: Some(0), kill_privileges: true, ..SetAttr::default() };
-    fresh.opened.attr = Some(on(fresh.view, |provider| provider.setattr(call, node, handle, changes))?);
     Ok(())
 }
 
@@ -255,7 +248,6 @@ fn is_untouched(opened: &Opened) -> bool {
 }
 
 fn has_file_capabilities(view: &MountView, node: NodeId) -> bool {
-    const FILE_CAPABILITIES: &[u8] = b"security.capability";
     let call = fs9_sdk::Call::by(fs9_sdk::Caller::ROOT);
     match on(view, |provider| provider.getxattr(&call, node, FILE_CAPABILITIES)) {
         Ok(_) => true,

@@ -16,6 +16,7 @@ mod names;
 mod open_file;
 mod perform;
 mod pooled;
+mod privileges;
 mod report;
 mod xattrs;
 

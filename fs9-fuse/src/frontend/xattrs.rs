@@ -1,16 +1,13 @@
 //! Extended attributes.
 
+use super::privileges::strip_from_outsider;
 use super::{Frontend, Request, on};
 use crate::inode::Object;
 use crate::reply::Answer;
-use crate::view::MountView;
-use fs9_sdk::{Attr, Caller, ErrorKind, NodeId, Result, SetAttr, XattrFlags};
+use fs9_sdk::{ErrorKind, Result, XattrFlags};
 
 /// The attribute that holds a file's POSIX ACL.
 const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
-
-/// Set-group-ID bit of the permissions.
-const SETGID: u16 = 0o2000;
 
 impl Frontend {
     pub(super) fn getxattr(&self, request: &Request, name: &[u8], size: u32) -> Result<Answer> {
@@ -36,7 +33,7 @@ impl Frontend {
         let (_, view, node) = self.node(request.header.ino, ErrorKind::ReadOnly)?;
         on(&view, |provider| provider.setxattr(&request.call, node, name, value, flags))?;
         if name == ACL_ACCESS && request.header.caller.uid != 0 {
-            strip_group_privilege(request, &view, node)?;
+            strip_from_outsider(request, &view, node)?;
         }
         Ok(Answer::Done)
     }
@@ -55,22 +52,6 @@ fn sized(value: Vec<u8>, size: u32) -> Result<Answer> {
         (Ok(length), size) if length <= size => Ok(Answer::Bytes(value)),
         _ => Err(ErrorKind::OutOfRange.into()),
     }
-}
-
-/// Takes set-group-ID from a file whose ACL was set by someone outside of its group, as `posix_acl_update_mode` of the
-/// kernel does. (The kernel asks for it by a flag of `SETXATTR` that the transport does not know.)
-fn strip_group_privilege(request: &Request, view: &MountView, node: NodeId) -> Result<()> {
-    let attr = on(view, |provider| provider.getattr(&request.call, node, None))?;
-    if attr.permissions & SETGID == 0 || is_member(&request.header.caller, &attr) {
-        return Ok(());
-    }
-    let changes = SetAttr { permissions: Some(attr.permissions & !SETGID), ..SetAttr::default() };
-    on(view, |provider| provider.setattr(&request.call, node, None, changes))?;
-    Ok(())
-}
-
-fn is_member(caller: &Caller, attr: &Attr) -> bool {
-    caller.gid == attr.gid || caller.supplementary_groups().is_ok_and(|groups| groups.contains(&attr.gid))
 }
 
 #[cfg(test)]

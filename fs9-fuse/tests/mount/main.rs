@@ -4,6 +4,7 @@
 
 mod basics;
 mod caches;
+mod changes;
 mod commands;
 mod isolation;
 mod passthrough;
