@@ -75,6 +75,15 @@ impl Devices {
         if index == ROOT_DEVICE { 0 } else { self.get(index).public }
     }
 
+    /// Returns whether an object is on a device.
+    pub(crate) fn holds(&self, index: u32, stat: &Stat) -> bool {
+        if index == ROOT_DEVICE {
+            self.root.number == stat.device
+        } else {
+            self.get(index).number == stat.device
+        }
+    }
+
     /// Returns the index of an object's device; `file` opens the object.
     pub(crate) fn index_of(&self, file: impl AsFd, stat: &Stat) -> u32 {
         if stat.device == self.root.number {

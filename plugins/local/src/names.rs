@@ -3,10 +3,10 @@
 //! Invariant: each is a directory's descriptor and one name. A node whose last name goes keeps a descriptor.
 
 use crate::LocalProvider;
-use crate::node::{Node, Whereabouts};
+use crate::node::{Key, Node, Shield, Whereabouts};
 use crate::stat::{Stat, decode_device, refused};
 use fs9_sdk::{Call, Entry, ErrorKind, Name, NewNode, NodeId, Place, RenameFlags, Result};
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
     AtFlags, FileType, Mode, linkat, makedev, mkdirat, mknodat, readlinkat, renameat_with, symlinkat,
     unlinkat,
@@ -110,13 +110,7 @@ impl LocalProvider {
         {
             return unlink();
         }
-        // What cannot be opened is for the system call to judge.
-        let behind = self.with_room(|| self.backing.open_entry(&dir.descriptor, name)).ok();
-        unlink()?;
-        if let Some(behind) = behind {
-            self.keep_if_nameless(Arc::new(behind));
-        }
-        Ok(())
+        self.caring(&dir, name, unlink)
     }
 
     pub(crate) fn do_rename(
@@ -143,29 +137,80 @@ impl LocalProvider {
         if !by_name && let Some(_careless) = self.evictions.careless() {
             return rename();
         }
-        let replaced = self.with_room(|| self.backing.open_entry(&new.descriptor, to.name)).ok();
-        rename()?;
-        if by_name {
+        let exchange = flags.contains(RenameFlags::EXCHANGE);
+        // Until their new places are noted, nothing but their descriptors leads to what moves.
+        let moving = [
+            by_name.then(|| self.hold_entry(&old, from.name)).flatten(),
+            (by_name && exchange).then(|| self.hold_entry(&new, to.name)).flatten(),
+        ];
+        let renamed = if exchange { rename() } else { self.caring(&new, to.name, rename) };
+        if renamed.is_err() {
+            moving.into_iter().flatten().for_each(|node| self.nodes.let_go(node));
+        } else if by_name {
             self.note_place(&new, to);
-        }
-        match replaced {
-            Some(_) if flags.contains(RenameFlags::EXCHANGE) && by_name => self.note_place(&old, from),
-            Some(replaced) if !flags.contains(RenameFlags::EXCHANGE) => {
-                self.keep_if_nameless(Arc::new(replaced));
+            if exchange {
+                self.note_place(&old, from);
             }
-            Some(_) | None => {}
         }
-        Ok(())
+        renamed
+    }
+
+    /// Does what takes a name from an object, so that its node is not lost.
+    fn caring(&self, dir: &Node, name: Name<'_>, change: impl FnOnce() -> Result<()>) -> Result<()> {
+        match self.shield(dir, name) {
+            Shield::Needless => change(),
+            Shield::Up(node) => {
+                let result = change();
+                self.nodes.let_go(node);
+                result
+            }
+            Shield::ByName => {
+                let held = self.hold_entry(dir, name);
+                let result = change();
+                if let (Err(_), Some(node)) = (&result, held) {
+                    self.nodes.let_go(node);
+                }
+                result
+            }
+            Shield::Closed => {
+                // What cannot be opened is for the system call to judge.
+                let behind = self.with_room(|| self.backing.open_entry(&dir.descriptor, name)).ok();
+                change()?;
+                if let Some(behind) = behind {
+                    self.keep_if_nameless(Arc::new(behind));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn shield(&self, dir: &Node, name: Name<'_>) -> Shield {
+        if !self.devices.has_handles(dir.device) {
+            return Shield::ByName;
+        }
+        match Stat::entry(&dir.descriptor, name) {
+            Ok(stat) if self.devices.holds(dir.device, &stat) => {
+                self.nodes.shield(Key { device: dir.device, number: stat.number })
+            }
+            // There is nothing, or a mount point, which keeps its name.
+            Ok(_) | Err(_) => Shield::Needless,
+        }
     }
 
     /// Keeps the descriptor of a node that nothing else leads to any more.
-    fn keep_if_nameless(&self, behind: Arc<rustix::fd::OwnedFd>) {
+    fn keep_if_nameless(&self, behind: Arc<OwnedFd>) {
         // An object that cannot even be looked at is nobody's node.
         let Ok(stat) = Stat::of(&behind) else { return };
-        let found = self.found(&behind, &stat);
-        if stat.nlink() == 0 || !self.devices.has_handles(found.key.device) {
-            self.nodes.hold(&found, &behind);
+        if stat.nlink() == 0 {
+            self.nodes.hold(&self.found(&behind, &stat), &behind);
         }
+    }
+
+    /// Keeps the descriptor of the node behind a name, if that is known, and returns it.
+    fn hold_entry(&self, dir: &Node, name: Name<'_>) -> Option<NodeId> {
+        let behind = self.with_room(|| self.backing.open_entry(&dir.descriptor, name)).ok()?;
+        let stat = Stat::of(&behind).ok()?;
+        self.nodes.hold(&self.found(&behind, &stat), &Arc::new(behind))
     }
 
     /// Notes where an object is now. If it is gone again, whoever moved it has noted that.

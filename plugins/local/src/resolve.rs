@@ -15,6 +15,9 @@ use rustix::fd::{AsFd, OwnedFd};
 /// renames behind our back can tie recorded places into a circle.
 const WALK_MAX: usize = 1 << 16;
 
+/// How often a node is looked for. Once more is enough unless it moves again in the same moment.
+const RESOLVE_TRIES: usize = 4;
+
 /// Descriptors given up for each that is one too many: more than one, so that a shard that grew shrinks again.
 const EVICTED_AT_ONCE: usize = 2;
 
@@ -27,6 +30,18 @@ impl LocalProvider {
         if id == NodeId::ROOT {
             return Ok(self.root.clone());
         }
+        // Between learning where a node is and going there, it may move or lose its name. Whoever does that leaves the
+        // node open before, so that the next look finds it.
+        for _ in 1..RESOLVE_TRIES {
+            match self.resolve(id) {
+                Err(error) if error.kind() == ErrorKind::Stale => {}
+                resolved => return resolved,
+            }
+        }
+        self.resolve(id)
+    }
+
+    fn resolve(&self, id: NodeId) -> Result<Node> {
         match self.nodes.access(id) {
             Access::Open(node) => Ok(node),
             Access::Handle(found, handle) => {

@@ -3,7 +3,7 @@
 //! Invariant: two objects that exist at the same time have different keys; a later object under the same key has
 //! another generation wherever the file system keeps birth times.
 
-use fs9_sdk::{Attr, Error, ErrorKind, FileType, ObjectId, Result, Timestamp};
+use fs9_sdk::{Attr, Error, ErrorKind, FileType, Name, ObjectId, Result, Timestamp};
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, Statx, StatxFlags, StatxTimestamp, statx};
 
@@ -35,8 +35,18 @@ impl Stat {
         Stat::with(file, AtFlags::EMPTY_PATH | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC)
     }
 
+    /// Looks at an entry of a directory; what is mounted there is not asked.
+    pub(crate) fn entry(dir: impl AsFd, name: Name<'_>) -> Result<Stat> {
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+        Stat::at(dir, name.as_bytes(), flags)
+    }
+
     fn with(file: impl AsFd, flags: AtFlags) -> Result<Stat> {
-        let raw = statx(file, c"", flags, WANTED).map_err(refused)?;
+        Stat::at(file, b"", flags)
+    }
+
+    fn at(dir: impl AsFd, name: &[u8], flags: AtFlags) -> Result<Stat> {
+        let raw = statx(dir, name, flags, WANTED).map_err(refused)?;
         // Anonymous inodes have no type; nothing else in a directory tree lacks one.
         let kind = FileType::from_mode(raw.stx_mode.into()).ok_or(ErrorKind::Io)?;
         let generation = match raw.stx_mask & StatxFlags::BTIME.bits() {

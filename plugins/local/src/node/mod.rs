@@ -10,7 +10,7 @@ mod tests;
 pub(crate) use record::{Found, Key, Recall};
 pub(crate) use shard::Victim;
 pub(crate) use slab::Slab;
-pub(crate) use table::{Access, Node, NodeTable};
+pub(crate) use table::{Access, Node, NodeTable, Shield};
 
 use fs9_sdk::NodeId;
 

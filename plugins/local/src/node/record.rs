@@ -62,8 +62,8 @@ pub(crate) struct Record {
     pub(crate) ring: u32,
     /// Used since the clock's hand last passed.
     pub(crate) referenced: bool,
-    /// Its descriptor must not be given up: nothing else leads to it.
-    pub(crate) held: bool,
+    /// Who relies on its descriptor being kept; what nothing else leads to is relied on for good.
+    pub(crate) holds: u32,
 }
 
 /// Marks a record that the clock does not see.

@@ -91,7 +91,7 @@ impl Shard {
             recall: Recall::Descriptor,
             ring: NOT_IN_RING,
             referenced: true,
-            held: false,
+            holds: 0,
         };
         let slot = self.records.insert(record);
         let rehash = hasher(&self.records, self.seed);
@@ -132,15 +132,25 @@ impl Shard {
         Some(descriptor)
     }
 
-    /// Keeps the clock from a record, or lets it come back to it.
-    pub(crate) fn set_held(&mut self, slot: u32, held: bool) {
+    /// Keeps the clock from a record until it is let go as often.
+    pub(crate) fn hold(&mut self, slot: u32) {
         let Some(record) = self.records.get_mut(slot) else { return };
-        record.held = held;
-        if held {
-            self.leave_ring(slot);
-        } else {
-            self.enter_ring(slot);
-        }
+        record.holds += 1;
+        self.leave_ring(slot);
+    }
+
+    /// Takes back one hold.
+    pub(crate) fn let_go(&mut self, slot: u32) {
+        let Some(record) = self.records.get_mut(slot) else { return };
+        record.holds = record.holds.saturating_sub(1);
+        self.enter_ring(slot);
+    }
+
+    /// Takes back all holds: something else leads to the inode now.
+    pub(crate) fn free(&mut self, slot: u32) {
+        let Some(record) = self.records.get_mut(slot) else { return };
+        record.holds = 0;
+        self.enter_ring(slot);
     }
 
     /// Picks the next record whose descriptor may be given up.
@@ -163,7 +173,8 @@ impl Shard {
     pub(crate) fn retire(&mut self, victim: &Victim, recall: Option<Recall>) -> Option<Descriptor> {
         let record = self.records.get_mut(victim.slot)?;
         let unchanged = record.descriptor.as_ref().is_some_and(|now| Arc::ptr_eq(now, &victim.descriptor));
-        if !unchanged || record.held {
+        // Whoever used it since may rely on its being open.
+        if !unchanged || record.holds > 0 || record.referenced {
             return None;
         }
         if let Some(recall) = recall {
@@ -176,7 +187,7 @@ impl Shard {
 
     fn enter_ring(&mut self, slot: u32) {
         let Some(record) = self.records.get_mut(slot) else { return };
-        if record.ring == NOT_IN_RING && !record.held && record.descriptor.is_some() {
+        if record.ring == NOT_IN_RING && record.holds == 0 && record.descriptor.is_some() {
             record.ring = self.ring.len() as u32;
             self.ring.push(slot);
         }

@@ -54,6 +54,19 @@ pub(crate) enum Access {
     Gone,
 }
 
+/// Whether a node may lose its name without getting lost.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Shield {
+    /// It is not known.
+    Needless,
+    /// It keeps its descriptor until it is let go.
+    Up(NodeId),
+    /// It has no descriptor and is found again by file handle.
+    Closed,
+    /// Its place is all that leads to it once its descriptor is given up.
+    ByName,
+}
+
 /// The known inodes.
 pub(crate) struct NodeTable {
     shards: Box<[Mutex<Shard>]>,
@@ -148,18 +161,43 @@ impl NodeTable {
     }
 
     /// Keeps the descriptor of an inode if its node is known, since nothing else will lead to it; a node without one
-    /// gets this.
-    pub(crate) fn hold(&self, found: &Found, descriptor: &Descriptor) {
+    /// gets this. Returns the node.
+    pub(crate) fn hold(&self, found: &Found, descriptor: &Descriptor) -> Option<NodeId> {
         let hash = self.hash(found.key);
-        let mut locked = self.shards[self.shard_of(hash)].lock();
-        let Some(slot) = locked.find(found.key, hash) else { return };
+        let shard = self.shard_of(hash);
+        let mut locked = self.shards[shard].lock();
+        let slot = locked.find(found.key, hash)?;
         if locked.get(slot).is_some_and(|record| is_another(record, found)) {
-            return;
+            return None;
         }
         let kept = locked.adopt(slot, Arc::clone(descriptor));
-        locked.set_held(slot, true);
+        locked.hold(slot);
         // Not the last reference: the caller has one, so nothing is closed under the lock.
         drop(kept);
+        Some(self.id(shard, slot))
+    }
+
+    /// Makes sure that the node of an inode keeps its descriptor until it is let go, if that is known and open. An
+    /// eviction that is under way does not take it either: it finds the node used.
+    pub(crate) fn shield(&self, key: Key) -> Shield {
+        let hash = self.hash(key);
+        let shard = self.shard_of(hash);
+        let mut locked = self.shards[shard].lock();
+        let Some(slot) = locked.find(key, hash) else { return Shield::Needless };
+        let Some(record) = locked.get_mut(slot) else { return Shield::Needless };
+        if record.descriptor.is_none() {
+            return Shield::Closed;
+        }
+        record.referenced = true;
+        locked.hold(slot);
+        Shield::Up(self.id(shard, slot))
+    }
+
+    /// Ends [`Shield::Up`]. What has lost its last name meanwhile is noticed by the next eviction.
+    pub(crate) fn let_go(&self, node: NodeId) {
+        if let Some((shard, slot)) = self.parts(node) {
+            self.shards[shard].lock().let_go(slot);
+        }
     }
 
     /// Notes the place of an inode if its node is known.
@@ -234,7 +272,7 @@ impl NodeTable {
 
     /// Keeps a victim's descriptor after all: nothing else leads to it.
     pub(crate) fn spare(&self, shard: usize, victim: &Victim) {
-        self.shards[shard].lock().set_held(victim.slot, true);
+        self.shards[shard].lock().hold(victim.slot);
     }
 
     fn with<T>(&self, node: NodeId, f: impl FnOnce(&mut Record) -> T) -> Option<T> {
@@ -272,7 +310,7 @@ fn is_another(record: &Record, found: &Found) -> bool {
 /// Notes the place of a record, whose parent is already pinned for it. Returns the directory to unpin.
 fn remember_place(shard: &mut Shard, slot: u32, place: &Whereabouts) -> Option<NodeId> {
     // It has a name, so a descriptor that was kept for want of one may go.
-    shard.set_held(slot, false);
+    shard.free(slot);
     let Some(record) = shard.get_mut(slot) else { return Some(place.parent) };
     match &mut record.recall {
         Recall::Place(known) if **known == *place => Some(place.parent),

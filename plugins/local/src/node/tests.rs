@@ -1,6 +1,6 @@
 //! The node table by itself, on descriptors of nothing in particular.
 
-use super::{Access, Found, Key, NodeTable, Recall, Whereabouts};
+use super::{Access, Found, Key, NodeTable, Recall, Shield, Whereabouts};
 use fs9_sdk::{FileType, NodeId};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, open};
@@ -74,7 +74,7 @@ fn while_its_descriptor_is_open_a_node_stays_whatever_its_generation() {
 fn a_held_node_keeps_its_descriptor() {
     let table = NodeTable::new(8);
     let node = table.intern(&found(5), descriptor(), None);
-    table.hold(&found(5), &std::sync::Arc::new(descriptor()));
+    assert_eq!(table.hold(&found(5), &std::sync::Arc::new(descriptor())), Some(node));
     assert!(!evict(&table, handle));
     assert!(is_open(&table, node));
 }
@@ -84,7 +84,7 @@ fn a_victim_that_is_held_meanwhile_is_spared() {
     let table = NodeTable::new(8);
     let node = table.intern(&found(5), descriptor(), None);
     let (shard, victim) = table.victim_anywhere().unwrap();
-    table.hold(&found(5), &victim.descriptor);
+    assert_eq!(table.hold(&found(5), &victim.descriptor), Some(node));
     assert!(!table.retire(shard, &victim, Some(handle())));
     assert!(is_open(&table, node));
 }
@@ -138,4 +138,24 @@ fn numbers_that_never_were_nodes_lead_nowhere() {
         assert!(is_gone(&table, NodeId(number)));
         table.release(NodeId(number), 1, 0);
     }
+}
+
+#[test]
+fn a_shielded_node_keeps_its_descriptor_also_from_an_eviction_under_way() {
+    let table = NodeTable::new(8);
+    let node = table.intern(&found(5), descriptor(), None);
+    let (shard, victim) = table.victim_anywhere().unwrap();
+    assert_eq!(table.shield(found(5).key), Shield::Up(node));
+    assert_eq!(
+        table.shield(found(5).key),
+        Shield::Up(node),
+        "another of its names is taken at the same time"
+    );
+    table.let_go(node);
+    assert!(!evict(&table, handle));
+    table.let_go(node);
+    assert!(!table.retire(shard, &victim, Some(handle())), "its name may be gone since it was picked");
+    assert!(evict(&table, handle));
+    assert_eq!(table.shield(found(5).key), Shield::Closed);
+    assert_eq!(table.shield(found(6).key), Shield::Needless);
 }
