@@ -9,6 +9,8 @@
 //! Invariants: the record of this thread's identity is changed only after the kernel confirmed the change, so it is
 //! right also after an error or a panic; `CAP_FSETID` is never in force between two calls.
 //!
+//! A thread that a prepared one starts inherits its identity and shares its umask, until it is prepared itself.
+//!
 //! An identity stays until another is asked for, since most requests follow one of the same user. It decides only who
 //! owns what the thread makes: all other capabilities are kept. [`prepare_request_thread`] takes it back.
 
