@@ -9,6 +9,7 @@ mod commands;
 mod isolation;
 mod passthrough;
 mod places;
+mod privileges;
 mod sessions;
 mod stress;
 mod support;

@@ -2,14 +2,20 @@
 
 use crate::file::{File, check_size};
 use crate::node::{Body, Node};
-use crate::privilege::{is_in_group, without_privileges};
+use crate::privilege::{is_in_group, keeps_setgid_for_members, without_privileges};
 use crate::tree::Tree;
 use crate::xattr::{self, remove_capability};
-use fs9_sdk::{Attr, Call, ErrorKind, NodeId, Result, SetAttr, SetTime, Timestamp, XattrFlags};
+use fs9_sdk::{Attr, Call, Caller, ErrorKind, NodeId, Result, SetAttr, SetTime, Timestamp, XattrFlags};
 
 impl Tree {
     /// Changes attributes and returns them as they are afterwards; `by_handle` tells ftruncate from truncate.
-    pub(crate) fn setattr(&self, id: NodeId, changes: &SetAttr, by_handle: bool) -> Result<Attr> {
+    pub(crate) fn setattr(
+        &self,
+        caller: &Caller,
+        id: NodeId,
+        changes: &SetAttr,
+        by_handle: bool,
+    ) -> Result<Attr> {
         let node = self.node(id)?;
         if changes.is_empty() {
             return Ok(node.attr());
@@ -20,7 +26,7 @@ impl Tree {
             check_size(size)?;
         }
         let now = Timestamp::now();
-        self.set_rights(&node, changes);
+        self.set_rights(&node, changes, caller);
         let resized = match changes.size {
             Some(size) => self.resize(node.file()?, size)?,
             None => false,
@@ -59,12 +65,13 @@ impl Tree {
     }
 
     /// Changes owner, group and permissions, after taking privileges away.
-    fn set_rights(&self, node: &Node, changes: &SetAttr) {
+    fn set_rights(&self, node: &Node, changes: &SetAttr, caller: &Caller) {
+        let by_outsider = changes.kill_privileges && takes_setgid(node, caller);
         let mut meta = node.meta.lock();
         let owns_anew = changes.uid.is_some() || changes.gid.is_some();
         if !node.is_directory() {
             if changes.kill_privileges {
-                meta.permissions = without_privileges(meta.permissions);
+                meta.permissions = without_privileges(meta.permissions, by_outsider);
             }
             if changes.kill_privileges || owns_anew || changes.size.is_some() {
                 remove_capability(&mut meta, &self.space);
@@ -78,13 +85,14 @@ impl Tree {
     }
 
     /// Takes privileges away before the data of a file changes, so that nobody ever runs changed data with them;
-    /// `strips` as for an ordinary user's write.
-    pub(crate) fn before_write(&self, node: &Node, strips: bool) {
+    /// as an ordinary user's write does where there is a `writer`.
+    pub(crate) fn before_write(&self, node: &Node, writer: Option<&Caller>) {
+        let by_outsider = writer.is_some_and(|writer| takes_setgid(node, writer));
         let mut meta = node.meta.lock();
         // Natively any write, also root's, takes file capabilities away.
         let mut changed = remove_capability(&mut meta, &self.space);
-        if strips {
-            let kept = without_privileges(meta.permissions);
+        if writer.is_some() {
+            let kept = without_privileges(meta.permissions, by_outsider);
             changed |= meta.permissions != kept;
             meta.permissions = kept;
         }
@@ -130,4 +138,14 @@ impl Tree {
         let drops_setgid = is_list && !is_in_group(&call.caller, group);
         xattr::set(&node, &self.space, &xattr::Change { name, value, flags, drops_setgid })
     }
+}
+
+/// Returns whether a change of the file by this caller takes set-group-ID although the group may not execute it, because
+/// the caller is outside of the group. That is looked up only where it matters, and without a lock.
+fn takes_setgid(node: &Node, caller: &Caller) -> bool {
+    let (permissions, gid) = {
+        let meta = node.meta.lock();
+        (meta.permissions, meta.gid)
+    };
+    keeps_setgid_for_members(permissions) && !is_in_group(caller, gid)
 }

@@ -6,18 +6,18 @@ use crate::handle;
 use crate::node::{Body, Node};
 use crate::tree::Tree;
 use fs9_sdk::{
-    Call, CopyRange, ErrorKind, FallocateMode, FileType, NodeId, OpenFlags, OpenNode, OpenTraits, Opened,
-    Place, Result, Whence, WriteOptions,
+    Call, Caller, CopyRange, ErrorKind, FallocateMode, FileType, NodeId, OpenFlags, OpenNode, OpenTraits,
+    Opened, Place, Result, Whence, WriteOptions,
 };
 use std::sync::Arc;
 
 /// Bytes that a copy moves at a time: enough to be fast, little enough to answer a cancellation soon.
 const COPY_BYTES: usize = 1 << 20;
 
-/// Returns whether a change of data by this caller strips privileges, where the request does not say it: the
-/// superuser has `CAP_FSETID`.
-fn strips(call: &Call) -> bool {
-    call.caller.uid != 0
+/// Returns the caller if a change of data by it strips privileges, where the request does not say it: the superuser has
+/// `CAP_FSETID`.
+fn strips(call: &Call) -> Option<&Caller> {
+    Some(&call.caller).filter(|caller| caller.uid != 0)
 }
 
 impl Tree {
@@ -116,6 +116,7 @@ impl Tree {
     /// Writes data.
     pub(crate) fn write(
         &self,
+        call: &Call,
         open: OpenNode,
         offset: u64,
         data: &[u8],
@@ -128,7 +129,7 @@ impl Tree {
         if data.is_empty() {
             return Ok(0);
         }
-        self.before_write(&node, options.kill_privileges);
+        self.before_write(&node, options.kill_privileges.then_some(&call.caller));
         let written = node.file()?.write(&self.space, (!at_end).then_some(offset), data)?;
         self.after_write(&node);
         Ok(written)

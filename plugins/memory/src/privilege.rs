@@ -14,10 +14,15 @@ pub(crate) const fn is_setgid_program(permissions: u16) -> bool {
 }
 
 /// Returns the permissions without the rights that running the file would give (`setattr_should_drop_suidgid` of
-/// Linux).
-pub(crate) const fn without_privileges(permissions: u16) -> u16 {
+/// Linux). Somebody outside of the file's group takes set-group-ID from it in any case.
+pub(crate) const fn without_privileges(permissions: u16, by_outsider: bool) -> u16 {
     let kept = permissions & !SETUID;
-    if is_setgid_program(kept) { kept & !SETGID } else { kept }
+    if is_setgid_program(kept) || by_outsider { kept & !SETGID } else { kept }
+}
+
+/// Returns whether the permissions hold set-group-ID that only somebody outside of the group takes away.
+pub(crate) const fn keeps_setgid_for_members(permissions: u16) -> bool {
+    permissions & SETGID != 0 && !is_setgid_program(permissions)
 }
 
 /// Returns whether the caller belongs to a group, or needs not to, as `CAP_FSETID` allows. It may read `/proc`, so no
@@ -53,7 +58,7 @@ mod tests {
                 ctime: time,
                 btime: None,
             };
-            assert_eq!(without_privileges(permissions), attr.permissions_without_privilege());
+            assert_eq!(without_privileges(permissions, false), attr.permissions_without_privilege());
         }
     }
 }

@@ -69,12 +69,12 @@ impl Provider for MemoryProvider {
 
     fn setattr(
         &self,
-        _call: &Call,
+        call: &Call,
         node: NodeId,
         handle: Option<FileHandle>,
         changes: SetAttr,
     ) -> Result<Attr> {
-        self.tree.setattr(node, &changes, handle.is_some())
+        self.tree.setattr(&call.caller, node, &changes, handle.is_some())
     }
 
     fn readlink(&self, _call: &Call, node: NodeId) -> Result<Vec<u8>> {
@@ -146,13 +146,13 @@ impl Provider for MemoryProvider {
 
     fn write(
         &self,
-        _call: &Call,
+        call: &Call,
         file: OpenNode,
         offset: u64,
         data: &[u8],
         options: WriteOptions,
     ) -> Result<usize> {
-        self.tree.write(file, offset, data, options)
+        self.tree.write(call, file, offset, data, options)
     }
 
     fn flush(&self, _call: &Call, file: OpenNode) -> Result<()> {
