@@ -17,6 +17,14 @@ pub(crate) fn guarded<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     }
 }
 
+/// Does a request so that a broken promise of ours ends it and not the thread: its reply, dropped unused, is `EIO`.
+pub(crate) fn contained(f: impl FnOnce()) {
+    // What the request changed is in tables that hold no lock across it.
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        tracing::error!(message = message_of(&*payload), "a request broke a promise of the frontend");
+    }
+}
+
 fn message_of(payload: &(dyn Any + Send)) -> &str {
     match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(message), _) => message,
@@ -27,7 +35,7 @@ fn message_of(payload: &(dyn Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::guarded;
+    use super::{contained, guarded};
     use fs9_sdk::{ErrorKind, Result};
 
     #[test]
@@ -35,6 +43,16 @@ mod tests {
         let error = guarded(|| -> Result<()> { panic!("broken {}", 7) }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().ends_with("the provider panicked: broken 7"));
+    }
+
+    #[test]
+    fn a_broken_promise_ends_with_its_request() {
+        let mut begun = false;
+        contained(|| {
+            begun = true;
+            panic!("never to happen");
+        });
+        assert!(begun);
     }
 
     #[test]

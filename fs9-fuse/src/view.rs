@@ -5,7 +5,7 @@ use crate::isolation::guarded;
 use crate::options::WantedLifetimes;
 use arc_swap::ArcSwap;
 use fs9_core::{Job, Mount, MountId, MountTable, OriginId, PlaceId};
-use fs9_sdk::{NodeId, ObjectId};
+use fs9_sdk::{Name, NodeId, ObjectId};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -64,6 +64,8 @@ pub(crate) struct MountView {
     shared: AtomicBool,
     /// That backing descriptors are refused was said once.
     refusal_said: AtomicBool,
+    /// That entries are hidden by mount points was said once.
+    hidden_said: AtomicBool,
     /// Calls without an answer that wait for a thread of the pool. The kernel bounds them: each ends a handle or a
     /// lookup that it had.
     unanswered: Mutex<Vec<Job>>,
@@ -112,6 +114,13 @@ impl MountView {
                 %error,
                 "the kernel refuses passthrough: reads and writes go through the daemon"
             );
+        }
+    }
+
+    /// Says in the log that an entry of the provider is hidden by a mount point; of each mount the first one only.
+    pub(crate) fn say_hidden(&self, name: Name<'_>) {
+        if !self.hidden_said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(mount = %self.mount.path(), %name, "an entry is hidden by a mount point of its name");
         }
     }
 
@@ -206,6 +215,7 @@ fn new_view(mount: &Arc<Mount>, wanted: &WantedLifetimes) -> MountView {
         shown_root: AtomicU64::new(0),
         shared: AtomicBool::new(false),
         refusal_said: AtomicBool::new(false),
+        hidden_said: AtomicBool::new(false),
         unanswered: Mutex::default(),
     }
 }

@@ -226,7 +226,10 @@ impl DirSink for Sink<'_> {
             return Fill::Full;
         }
         if !self.places.is_empty() && self.is_place(entry.name) {
-            tracing::debug!(name = %entry.name, "an entry is hidden by a mount point");
+            if entry.kind != Some(FileType::Directory) {
+                // A directory of that name is where such a mount is expected.
+                self.view().say_hidden(entry.name);
+            }
             self.unwanted.extend(entry.entry.map(|entry| entry.node));
             return Fill::More;
         }

@@ -126,7 +126,8 @@ impl Frontend {
             // A call that failed may have done half of its work.
             Err(error) => tracing::debug!(%error, "it failed"),
         }
-        if kind.mutates() {
+        // An open may have cut the file.
+        if kind.mutates() || kind == OperationKind::Open {
             touched.inodes.into_iter().for_each(|ino| self.submit(Event::Inode(ino)));
             touched.entries.into_iter().for_each(|(ino, name)| self.submit(Event::Entry(ino, name)));
         }

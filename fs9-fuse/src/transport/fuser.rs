@@ -6,6 +6,7 @@
 use super::fuser_reply::FuserReply;
 use super::negotiation::negotiate;
 use super::readers::Readers;
+use crate::isolation::contained;
 use crate::{AttributeChanges, Frontend, Ino, KernelCache, Operation, RequestHeader};
 use fs9_core::HandleId;
 use fs9_sdk::{
@@ -53,7 +54,8 @@ impl FuserTransport {
     ) {
         let caller = Caller { uid: request.uid(), gid: request.gid(), pid: request.pid(), umask };
         let _turn = self.readers.take_turn(waits_for_the_disk(&operation));
-        self.frontend.dispatch(RequestHeader { ino: Ino(ino.0), caller }, operation, reply.into());
+        let header = RequestHeader { ino: Ino(ino.0), caller };
+        contained(|| self.frontend.dispatch(header, operation, reply.into()));
     }
 }
 
@@ -104,7 +106,7 @@ impl fuser::Filesystem for FuserTransport {
 
     fn forget(&self, _request: &Request, ino: INodeNo, nlookup: u64) {
         let _turn = self.readers.take_turn(false);
-        self.frontend.forget(Ino(ino.0), nlookup);
+        contained(|| self.frontend.forget(Ino(ino.0), nlookup));
     }
 
     fn getattr(
