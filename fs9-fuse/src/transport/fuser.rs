@@ -17,6 +17,7 @@ use fuser::{INodeNo, Request, TimeOrNow};
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +33,11 @@ impl FuserTransport {
     /// Returns a transport for a frontend, to be called by at most `threads` threads.
     pub fn new(frontend: Arc<Frontend>, threads: usize) -> FuserTransport {
         FuserTransport { frontend, readers: Readers::new(threads) }
+    }
+
+    /// Names the device from which the requests come.
+    pub(crate) fn watch(&self, device: OwnedFd) {
+        self.readers.watch(device);
     }
 
     fn dispatch(

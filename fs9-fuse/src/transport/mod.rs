@@ -3,6 +3,7 @@
 
 mod fuser;
 mod fuser_reply;
+mod linger;
 mod negotiation;
 mod readers;
 

@@ -10,8 +10,10 @@
 //! thread, when the mount is gone) releases those that rest; without requests no thread wakes up. No lock is held
 //! across a request.
 
+use super::linger::Linger;
 use parking_lot::{Condvar, Mutex};
 use std::cell::RefCell;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -43,6 +45,7 @@ pub(super) struct Readers {
     watcher_sleeps: AtomicBool,
     rest: Mutex<Rest>,
     bell: Condvar,
+    linger: Linger,
 }
 
 /// What the threads that rest share.
@@ -82,7 +85,13 @@ impl Readers {
             watcher_sleeps: AtomicBool::new(false),
             rest: Mutex::default(),
             bell: Condvar::new(),
+            linger: Linger::default(),
         })
+    }
+
+    /// Names the device from which the threads read. Until then they sleep as soon as a request is answered.
+    pub(super) fn watch(&self, device: OwnedFd) {
+        self.linger.watch(device);
     }
 
     /// Notes that this thread took a request. With `is_slow` another thread steps in for it, if none waits already.
@@ -222,6 +231,8 @@ impl Drop for Turn {
         self.readers.note_turn(self.seat);
         if self.readers.active.load(Ordering::Relaxed) > 1 {
             self.readers.rest_if_surplus();
+        } else {
+            self.readers.linger.after_request();
         }
     }
 }
