@@ -108,7 +108,7 @@ fn connect(
         None => crate::fusermount::mount(path, options)?,
     };
     let guard = MountGuard(Arc::new(MountPoint::of(path)?));
-    transport.watch(device.try_clone()?);
+    transport.read_from(device.try_clone()?);
     let inner = fuser::Session::from_fd(transport, device, config.acl, config)?;
     guard.0.raise_read_ahead();
     Ok((inner, guard))

@@ -36,8 +36,8 @@ impl FuserTransport {
     }
 
     /// Names the device from which the requests come.
-    pub(crate) fn watch(&self, device: OwnedFd) {
-        self.readers.watch(device);
+    pub(crate) fn read_from(&self, device: OwnedFd) {
+        self.readers.read_from(device);
     }
 
     fn dispatch(

@@ -30,7 +30,7 @@ pub(super) struct Linger {
 
 impl Linger {
     /// Names the device that tells whether there is a request. Without it nobody looks.
-    pub(super) fn watch(&self, device: OwnedFd) {
+    pub(super) fn read_from(&self, device: OwnedFd) {
         // A second device of the same connection would tell the same.
         self.device.set(device).ok();
     }
@@ -82,7 +82,7 @@ mod tests {
         let (reader, mut writer) = std::io::pipe().unwrap();
         let linger = Linger::default();
         linger.after_request();
-        linger.watch(OwnedFd::from(reader));
+        linger.read_from(OwnedFd::from(reader));
         linger.after_request();
         for left in (0..REQUESTS_WITHOUT).rev() {
             linger.after_request();

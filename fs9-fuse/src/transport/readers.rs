@@ -90,8 +90,8 @@ impl Readers {
     }
 
     /// Names the device from which the threads read. Until then they sleep as soon as a request is answered.
-    pub(super) fn watch(&self, device: OwnedFd) {
-        self.linger.watch(device);
+    pub(super) fn read_from(&self, device: OwnedFd) {
+        self.linger.read_from(device);
     }
 
     /// Notes that this thread took a request. With `is_slow` another thread steps in for it, if none waits already.
