@@ -5,7 +5,7 @@ use crate::isolation::guarded;
 use crate::options::WantedLifetimes;
 use arc_swap::ArcSwap;
 use fs9_core::{Job, Mount, MountId, MountTable, OriginId, PlaceId};
-use fs9_sdk::{Name, NodeId, ObjectId};
+use fs9_sdk::{Attr, Call, Caller, Name, NodeId, ObjectId};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -66,6 +66,8 @@ pub(crate) struct MountView {
     refusal_said: AtomicBool,
     /// That entries are hidden by mount points was said once.
     hidden_said: AtomicBool,
+    /// What the root of a provider that may block looked like when it was last asked.
+    root_attr: Mutex<Option<Attr>>,
     /// Calls without an answer that wait for a thread of the pool. The kernel bounds them: each ends a handle or a
     /// lookup that it had.
     unanswered: Mutex<Vec<Job>>,
@@ -115,6 +117,33 @@ impl MountView {
                 "the kernel refuses passthrough: reads and writes go through the daemon"
             );
         }
+    }
+
+    /// Returns what the root of a provider that may block looked like. A lookup is answered with it: the kernel holds a
+    /// lock of the directory above meanwhile, which a provider that hangs must not keep from others.
+    pub(crate) fn known_root(&self) -> Option<Attr> {
+        *self.root_attr.lock()
+    }
+
+    /// Notes what a node looks like, if it is the root of a provider that may block.
+    pub(crate) fn note_root(&self, node: NodeId, attr: &Attr) {
+        if node == self.mount.root() && self.mount.pool().is_some() {
+            *self.root_attr.lock() = Some(*attr);
+        }
+    }
+
+    /// Asks a provider that may block what its root looks like, before anybody looks it up.
+    pub(crate) fn ask_for_root(self: &Arc<MountView>) {
+        if self.mount.pool().is_none() {
+            return;
+        }
+        let view = Arc::clone(self);
+        self.run_unanswered(move || {
+            let (call, node) = (Call::by(Caller::ROOT), view.mount.root());
+            if let Ok(attr) = view.mount.provider().getattr(&call, node, None) {
+                view.note_root(node, &attr);
+            }
+        });
     }
 
     /// Says in the log that an entry of the provider is hidden by a mount point; of each mount the first one only.
@@ -216,6 +245,7 @@ fn new_view(mount: &Arc<Mount>, wanted: &WantedLifetimes) -> MountView {
         shared: AtomicBool::new(false),
         refusal_said: AtomicBool::new(false),
         hidden_said: AtomicBool::new(false),
+        root_attr: Mutex::default(),
         unanswered: Mutex::default(),
     }
 }

@@ -18,6 +18,7 @@ impl Frontend {
             Object::Node { view, node } => {
                 let handle = self.handle_on(*node, handle);
                 let attr = on(view, |provider| provider.getattr(&request.call, *node, handle))?;
+                view.note_root(*node, &attr);
                 Ok(attributes(&target, view, attr))
             }
         }

@@ -25,6 +25,7 @@ impl Frontend {
             self.ask_for_changes(mount);
         }
         self.update_views();
+        self.views.load().iter().for_each(MountView::ask_for_root);
     }
 
     fn mounts_changed(self: &Arc<Frontend>, change: &NamespaceChange<'_>) {
@@ -35,6 +36,9 @@ impl Frontend {
             }
         };
         self.update_views();
+        if let Some(view) = self.views.load().get(mount.id()) {
+            view.ask_for_root();
+        }
         self.submit(Event::Mounts(Arc::clone(mount), entry.clone()));
     }
 

@@ -87,12 +87,22 @@ impl Frontend {
         place: PlaceId,
     ) -> Result<EntryAnswer> {
         let node = view.mount.root();
-        let attr = on(view, |provider| provider.getattr(&request.call, node, None))?;
+        let known = view.known_root();
+        let attr = match known {
+            Some(attr) => attr,
+            None => on(view, |provider| provider.getattr(&request.call, node, None))?,
+        };
+        view.note_root(node, &attr);
         let (entry, place) = (Entry { node, attr }, Some(place));
         // The mount itself keeps its root, so the provider counts no lookup of it.
         let ino =
             self.inodes.remember(&Found { view, entry: &entry, parent: parent.ino, place, counted: false });
-        Ok(self.entry_answer(view, ino, &attr))
+        let mut answer = self.entry_answer(view, ino, &attr);
+        if known.is_some() {
+            // Whoever wants the attributes asks for them, which holds no lock of the directory above.
+            answer.attr_lifetime = Duration::ZERO;
+        }
+        Ok(answer)
     }
 
     /// Finds the provider's own directory on the way to a mount point.

@@ -52,7 +52,12 @@ impl Frontend {
             let table = self.namespace.table();
             let child = Name::new(name).ok().and_then(|name| table.child(place, name));
             if let Some(mount) = child.and_then(|child| table.mount_at(child)) {
-                view = self.views.load().get(mount.id()).map(Arc::clone);
+                view = self
+                    .views
+                    .load()
+                    .get(mount.id())
+                    .filter(|view| view.known_root().is_none())
+                    .map(Arc::clone);
             }
         }
         view.filter(|view| view.mount.pool().is_some())

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 struct Gate {
     closed: Mutex<bool>,
+    passed: Mutex<usize>,
     opened: Condvar,
+    first: Condvar,
 }
 
 impl Gate {
@@ -27,6 +29,15 @@ impl Gate {
         let mut closed = self.closed.lock();
         while *closed {
             self.opened.wait(&mut closed);
+        }
+        *self.passed.lock() += 1;
+        self.first.notify_all();
+    }
+
+    fn wait_for_first(&self) {
+        let mut passed = self.passed.lock();
+        while *passed == 0 {
+            self.first.wait(&mut passed);
         }
     }
 }
@@ -118,6 +129,38 @@ fn a_provider_that_hangs_delays_no_other_and_its_callers_get_etimedout() {
             assert_eq!(caller.join().unwrap(), Some(110));
         }
         assert!(healthy < Duration::from_millis(300), "{healthy:?}");
+    });
+}
+
+#[test]
+fn a_root_that_hangs_keeps_no_lock_of_the_directory_above() {
+    let (mounted, gate) = slow_mount(Operation::Getattr, Duration::from_millis(2000));
+    let path = mounted.path().to_owned();
+    // The frontend has asked for the root by itself; the kernel has not heard of it.
+    gate.0.wait_for_first();
+    gate.0.set(true);
+    std::thread::scope(|scope| {
+        let (ready, begun) = std::sync::mpsc::channel();
+        let hung: Vec<_> = (0..3)
+            .map(|_| {
+                let (slow, ready) = (path.join("slow"), ready.clone());
+                scope.spawn(move || {
+                    ready.send(()).unwrap();
+                    fs::metadata(slow).is_ok()
+                })
+            })
+            .collect();
+        (0..3).for_each(|_| begun.recv().unwrap());
+        let begin = Instant::now();
+        for index in 0..50 {
+            fs::create_dir(path.join(format!("d{index}"))).unwrap();
+        }
+        let healthy = begin.elapsed();
+        gate.0.set(false);
+        for caller in hung {
+            caller.join().unwrap();
+        }
+        assert!(healthy < Duration::from_millis(2000), "{healthy:?}");
     });
 }
 
