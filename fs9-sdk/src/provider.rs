@@ -105,8 +105,10 @@ macro_rules! unsupported {
 /// 6. **Sizes.** A read beyond the end gives 0 bytes; a read is short only at the end of the file. A write beyond
 ///    the end leaves a hole that reads as zeros.
 /// 7. **Durability.** When `fsync` returns success, the data is on stable storage, if the provider has any.
-/// 8. **Listings.** An entry that exists during the whole listing is returned exactly once. A cookie is never
-///    reused for another name within one open directory; cookie 0 begins a listing afresh.
+/// 8. **Listings.** An entry that exists during the whole listing is returned exactly once. A cookie keeps its place:
+///    resuming at one that was returned gives exactly the entries that come after it. Where cookies are positions in
+///    a backing directory, one whose entry is gone can come to precede a newer entry; cookies that belong to entries
+///    are never reused for another name within one open directory. Cookie 0 begins a listing afresh.
 /// 9. **Errors** are those of the system call's man page. What is not implemented gives `ENOSYS`.
 /// 10. **Permissions** are checked by the frontend before the call. The caller's identity matters where an object
 ///     is made (owner, group of a set-group-ID directory, umask or default ACL) and where `kill_privileges` asks.
@@ -147,6 +149,8 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Changes attributes and returns them as they are afterwards. Changes are applied in the order owner and group,
     /// permissions, size, times. Changing owner, group or size strips privileges if `kill_privileges` asks for it.
+    ///
+    /// With a handle, setting the size always renews the times, also if the size stays the same (`ftruncate(2)`).
     ///
     /// # Errors
     /// `EFBIG` beyond the largest size, `EISDIR` for the size of a directory, `EROFS`.
