@@ -66,7 +66,7 @@ impl LocalProvider {
     /// The kernel strips privileges of files at a change of owner, also for root; with `CAP_FSETID` it keeps a
     /// set-group-ID bit without group execute, which is no privilege (`chown_common`, `setattr_should_drop_sgid`).
     fn change_owner(&self, call: &Call, node: &Node, changes: &SetAttr) -> Result<()> {
-        let keep = node.privileged && !changes.kill_privileges;
+        let keep = node.privileged && (call.caller.uid == 0 || !changes.kill_privileges);
         let (uid, gid) = (changes.uid.map(Uid::from_raw), changes.gid.map(Gid::from_raw));
         self.changing(call, keep, || {
             chownat(&node.descriptor, c"", uid, gid, AtFlags::EMPTY_PATH).map_err(refused)
