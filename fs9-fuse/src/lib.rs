@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod counters;
+mod executions;
 mod frontend;
 mod fusermount;
 mod inode;

@@ -101,3 +101,21 @@ fn inode_numbers_are_the_backings_own_and_stay_after_a_listing() {
         assert_eq!(here, std::fs::metadata(mount.source(&name)).unwrap().ino());
     }
 }
+
+/// Symptom: a running program lost its bytes to an open that was then refused. Cause: with atomic `O_TRUNC` an open for
+/// reading is sent before the kernel looks for `ETXTBSY`. Fix: the frontend knows which inodes run.
+#[test]
+fn a_running_program_is_not_cut_by_one_who_only_reads() {
+    use rustix::fs::{Mode, OFlags};
+    for mount in mounts() {
+        let program = mount.path("program");
+        std::fs::copy("/bin/sleep", &program).unwrap();
+        let size = std::fs::metadata(&program).unwrap().len();
+        let mut running = std::process::Command::new(&program).arg("60").spawn().unwrap();
+        let refused = rustix::fs::open(&program, OFlags::RDONLY | OFlags::TRUNC, Mode::empty()).unwrap_err();
+        let left = std::fs::metadata(&program).unwrap().len();
+        running.kill().unwrap();
+        running.wait().unwrap();
+        assert_eq!((refused, left), (rustix::io::Errno::TXTBSY, size));
+    }
+}

@@ -50,6 +50,9 @@ impl Frontend {
         self.refuse_if_closing()?;
         let (target, view, node) = self.node(request.header.ino, ErrorKind::IsADirectory)?;
         let flags = flags.difference(NAME_FLAGS);
+        if flags.contains(OpenFlags::TRUNCATE) && !flags.writable() && self.executions.runs(target.ino) {
+            return Err(ErrorKind::TextFileBusy.into());
+        }
         let mount_use = view.mount.begin_use()?;
         let opened = on(&view, |provider| provider.open(&request.call, node, flags))?;
         let pid = request.header.caller.pid;
@@ -104,7 +107,11 @@ impl Frontend {
         let view = Arc::clone(view);
         let backend = Backend { view, open, is_directory: false, purpose, pid, _mount_use: mount_use };
         let places = Mutex::new(Arc::from([]));
-        let file = OpenFile { ino, backend: Some(backend), has_io_mode, places };
+        let is_execution = flags.contains(OpenFlags::EXEC);
+        if is_execution {
+            self.executions.begin(ino);
+        }
+        let file = OpenFile { ino, backend: Some(backend), has_io_mode, is_execution, places };
         OpenAnswer { handle: self.handles.insert(OwnerId::KERNEL, file), traits, backing }
     }
 
@@ -172,6 +179,9 @@ impl Frontend {
         let Some(file) = self.handles.remove(handle) else { return };
         if file.has_io_mode {
             self.io_modes.leave(file.ino);
+        }
+        if file.is_execution {
+            self.executions.end(file.ino);
         }
         let Some(backend) = &file.backend else { return };
         let view = Arc::clone(&backend.view);
@@ -316,7 +326,7 @@ impl Frontend {
             traits.remove(OpenTraits::CACHE_DIR | OpenTraits::KEEP_CACHE);
         }
         let places = Mutex::new(self.place_names(&target));
-        let file = OpenFile { ino: target.ino, backend, has_io_mode: false, places };
+        let file = OpenFile { ino: target.ino, backend, has_io_mode: false, is_execution: false, places };
         let handle = self.handles.insert(OwnerId::KERNEL, file);
         Ok(Answer::Opened(OpenAnswer { handle, traits, backing: None }))
     }

@@ -21,6 +21,7 @@ mod report;
 mod xattrs;
 
 use crate::counters::Counters;
+use crate::executions::Executions;
 use crate::inode::{Found, Ino, InodeTable, Object, Target};
 use crate::invalidate::{Invalidator, KernelCache};
 use crate::io_mode::IoModes;
@@ -52,6 +53,7 @@ pub struct Frontend {
     inodes: InodeTable,
     handles: HandleRegistry<OpenFile>,
     io_modes: IoModes,
+    executions: Executions,
     counters: Counters,
     invalidator: Invalidator,
     /// `None` before there is a kernel and after it is gone.
@@ -95,6 +97,7 @@ impl Frontend {
             inodes: InodeTable::new(),
             handles: HandleRegistry::new(),
             io_modes: IoModes::new(),
+            executions: Executions::default(),
             counters: Counters::default(),
             invalidator: Invalidator::default(),
             kernel_cache: Mutex::default(),

@@ -24,6 +24,8 @@ pub(crate) struct OpenFile {
     pub(super) backend: Option<Backend>,
     /// Its inode's I/O mode counts this open.
     pub(super) has_io_mode: bool,
+    /// It is open for execution.
+    pub(super) is_execution: bool,
     /// For a directory: the names that the mount table adds, as of the beginning of the listing, in the order of
     /// their bytes.
     pub(super) places: Mutex<Arc<[PlaceName]>>,
