@@ -22,9 +22,11 @@ pub(super) fn strip_after_change(
     if request.header.caller.uid == 0 || view.mount.capabilities().backing_descriptors {
         return Ok(None);
     }
-    match on(view, |provider| provider.removexattr(&request.call, open.node, FILE_CAPABILITIES)) {
-        Err(error) if !is_absent(error.kind()) => return Err(error),
-        _ => {}
+    // Asked first, because a provider may refuse to remove anything.
+    match on(view, |provider| provider.getxattr(&request.call, open.node, FILE_CAPABILITIES)) {
+        Err(error) if is_absent(error.kind()) => {}
+        Err(error) => return Err(error),
+        Ok(_) => on(view, |provider| provider.removexattr(&request.call, open.node, FILE_CAPABILITIES))?,
     }
     strip_bits(request, view, open, known)
 }
