@@ -22,11 +22,26 @@ const HELPER: &str = "fusermount3";
 const READ_AHEAD_KIB: &str = "1024";
 
 /// Where something is mounted, and what.
+///
+/// Invariant: only this mount is ever unmounted, never another one that came to the same path later. (Device numbers
+/// are given to the next mount at once, mount numbers of the unique kind never.)
 pub(crate) struct MountPoint {
     path: PathBuf,
+    identity: Identity,
+}
+
+/// What tells one mount from another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    /// The number of the mount: unique for ever since Linux 6.8, before that until it is gone.
+    mount: u64,
     /// The minor device number of the mounted file system, which is also the number of its connection.
     connection: u32,
 }
+
+/// Asks for a mount number that is never used again (`STATX_MNT_ID_UNIQUE`, Linux 6.8; `statx(2)`). Older kernels ignore
+/// it and give the other kind if that is asked for too.
+const MOUNT_ID_UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 
 /// Mounts at a path and returns the descriptor to talk with the kernel, or `None` without the right to mount.
 pub(crate) fn mount(path: &Path, options: &FuseOptions) -> io::Result<Option<OwnedFd>> {
@@ -75,7 +90,7 @@ fn flags(options: &FuseOptions) -> MountFlags {
 impl MountPoint {
     /// Returns what is mounted at a path now.
     pub(crate) fn of(path: &Path) -> io::Result<MountPoint> {
-        Ok(MountPoint { path: path.to_owned(), connection: device_at(path)? })
+        Ok(MountPoint { path: path.to_owned(), identity: identity_at(path)? })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -83,19 +98,27 @@ impl MountPoint {
     }
 
     pub(crate) fn connection(&self) -> u32 {
-        self.connection
+        self.identity.connection
+    }
+
+    /// Returns whether this mount is still at its path, with nothing mounted over it.
+    pub(crate) fn is_in_place(&self) -> bool {
+        identity_at(&self.path).is_ok_and(|identity| identity == self.identity)
     }
 
     /// Lets the kernel read ahead as far as one request reaches, where we may say so.
     pub(crate) fn raise_read_ahead(&self) {
-        let setting = format!("/sys/class/bdi/0:{}/read_ahead_kb", self.connection);
+        let setting = format!("/sys/class/bdi/0:{}/read_ahead_kb", self.connection());
         if let Err(error) = std::fs::write(setting, READ_AHEAD_KIB) {
             tracing::debug!(%error, "the kernel's read-ahead stays as it is");
         }
     }
 
-    /// Unmounts what is at the path.
+    /// Unmounts. What is at the path now and is not this mount stays, and the answer is `EINVAL`.
     pub(crate) fn unmount(&self, lazy: bool) -> io::Result<()> {
+        if !self.is_in_place() {
+            return Err(Errno::INVAL.into());
+        }
         let flags = if lazy { UnmountFlags::DETACH } else { UnmountFlags::empty() };
         match rustix::mount::unmount(&self.path, flags | UnmountFlags::NOFOLLOW) {
             Err(Errno::PERM) => self.unmount_by_helper(lazy),
@@ -119,25 +142,25 @@ impl MountPoint {
 
     /// Detaches the mount if it is still at the path.
     pub(crate) fn unmount_if_ours(&self) -> io::Result<()> {
-        match device_at(&self.path) {
-            Ok(device) if device == self.connection => self.unmount(true),
-            _ => Ok(()),
-        }
+        if self.is_in_place() { self.unmount(true) } else { Ok(()) }
     }
 
     /// Ends the connection with the kernel.
     pub(crate) fn abort(&self) -> io::Result<()> {
-        let control = format!("/sys/fs/fuse/connections/{}/abort", self.connection);
+        let control = format!("/sys/fs/fuse/connections/{}/abort", self.connection());
         match std::fs::write(control, "1") {
             Ok(()) => Ok(()),
+            Err(_) if !self.is_in_place() => Err(Errno::INVAL.into()),
             // The control file system need not be mounted.
             Err(_) => Ok(rustix::mount::unmount(&self.path, UnmountFlags::FORCE | UnmountFlags::DETACH)?),
         }
     }
 }
 
-/// Returns the minor number of the device at a path, without asking the file system that is mounted there.
-fn device_at(path: &Path) -> io::Result<u32> {
+/// Returns what is mounted at a path, without asking the file system that is mounted there.
+fn identity_at(path: &Path) -> io::Result<Identity> {
     let flags = AtFlags::STATX_DONT_SYNC | AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-    Ok(rustix::fs::statx(CWD, path, flags, StatxFlags::empty())?.stx_dev_minor)
+    // Asking for both kinds gives the unique one where there is one.
+    let found = rustix::fs::statx(CWD, path, flags, StatxFlags::MNT_ID | MOUNT_ID_UNIQUE)?;
+    Ok(Identity { mount: found.stx_mnt_id, connection: found.stx_dev_minor })
 }

@@ -183,11 +183,17 @@ impl SessionHandle {
         true
     }
 
+    /// Returns whether the session is still mounted at its mount point, with nothing mounted over it.
+    pub fn is_in_place(&self) -> bool {
+        self.mount_point.is_in_place()
+    }
+
     /// Unmounts. With `lazy`, also what is in use: it vanishes from the tree at once and is served until the last use
     /// ends.
     ///
     /// # Errors
-    /// `EBUSY` for what is in use without `lazy`, `EINVAL` for what is not mounted any more.
+    /// `EBUSY` for what is in use without `lazy`, `EINVAL` for what is not mounted any more; another mount that is at
+    /// the same path since then stays.
     pub fn unmount(&self, lazy: bool) -> io::Result<()> {
         self.mount_point.unmount(lazy)
     }

@@ -120,6 +120,10 @@ impl Served {
 
     /// Takes a mount that is still busy out of sight.
     fn detach(&self) {
+        if !self.handle.is_in_place() {
+            // Somebody detached it already. What is at the path now is another mount.
+            return;
+        }
         let lines = mountinfo::read().unwrap_or_default();
         let Some(mount) = mountinfo::on_top(&lines, &self.mountpoint).filter(|line| line.is_fs9()) else {
             return;

@@ -114,3 +114,31 @@ fn the_type_and_source_of_the_mount_are_shown() {
     assert!(line.contains(" - fuse.fs9 memory:\\040with\\040a\\040space "), "{line}");
     assert!(line.contains("nosuid,nodev"), "{line}");
 }
+
+/// Symptom: a mount that came to the path of one that was just ending vanished. Cause: a session knew its mount by the
+/// device number, which the kernel gives to the next one. Fix: by the mount's own number.
+#[test]
+fn a_session_never_unmounts_what_came_to_its_path_later() {
+    let mut first = Mounted::of(memory());
+    let path = first.path().to_owned();
+    let mut file = File::create(path.join("first")).unwrap();
+    first.session.unmount(true).unwrap();
+    assert!(!first.session.is_in_place());
+
+    let namespace = fs9_core::Namespace::new();
+    namespace.mount(&VfsPath::root(), memory(), fs9_core::MountOptions::default()).unwrap();
+    let second = fs9_fuse::Session::mount(namespace, &path, FuseOptions::default()).unwrap();
+    let handle = second.handle();
+    let server = second.spawn().unwrap();
+    fs::write(path.join("second"), b"x").unwrap();
+    for lazy in [false, true] {
+        assert_eq!(first.session.unmount(lazy).unwrap_err().raw_os_error(), Some(22));
+    }
+    file.write_all(b"served until the last close").unwrap();
+    drop(file);
+    first.join(PATIENCE).unwrap();
+    assert!(handle.is_in_place());
+    assert_eq!(fs::read(path.join("second")).unwrap(), b"x");
+    handle.unmount(false).unwrap();
+    server.join().unwrap().unwrap();
+}
