@@ -128,3 +128,30 @@ fn direct_io_and_cached_io_see_the_same_bytes() {
         assert!(seen.iter().all(|&b| b == b'D'), "cached readers see what was written directly");
     }
 }
+
+/// Symptom: under `-o writeback`, cp made a copy of zeros of a file that was just written. Cause: data in the kernel's
+/// cache passed for a hole. Fix: with writeback every file is data to its end.
+#[test]
+fn data_that_the_kernel_has_not_written_back_is_not_a_hole() {
+    let mount = Mounted::local("writeback");
+    let file = File::options().create_new(true).read(true).write(true).open(mount.path("file")).unwrap();
+    file.write_all_at(b"fresh", 1 << 20).unwrap();
+    let mut data = seek(&file, SeekFrom::Data(0)).unwrap();
+    let mut bytes = [0; 5];
+    while data < 1 << 20 {
+        data = seek(&file, SeekFrom::Data(1 << 20)).unwrap();
+    }
+    file.read_exact_at(&mut bytes, data).unwrap();
+    assert_eq!(&bytes, b"fresh");
+}
+
+#[test]
+fn there_is_neither_data_nor_a_hole_before_the_beginning() {
+    for mount in mounts() {
+        let file = filled(&mount, "file", 8192);
+        for whence in [nix::unistd::Whence::SeekData, nix::unistd::Whence::SeekHole] {
+            let refused = nix::unistd::lseek(&file, -1, whence).unwrap_err();
+            assert_eq!(refused, nix::errno::Errno::ENXIO);
+        }
+    }
+}

@@ -311,6 +311,8 @@ fn refusal(kind: OperationKind, error: &Error) -> ErrorKind {
         (ErrorKind::NotImplemented, K::Readlink) => ErrorKind::InvalidArgument,
         (ErrorKind::NotImplemented, K::Write) => ErrorKind::BadDescriptor,
         (ErrorKind::NotImplemented, K::Ioctl) => ErrorKind::InappropriateIoctl,
+        // Said only on purpose, with writeback; a provider without it is helped out.
+        (ErrorKind::NotImplemented, K::Lseek) => ErrorKind::NotImplemented,
         (ErrorKind::NotImplemented, _) => ErrorKind::NotSupported,
         (kind, _) => kind,
     }

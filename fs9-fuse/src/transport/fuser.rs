@@ -472,8 +472,9 @@ impl fuser::Filesystem for FuserTransport {
         whence: i32,
         reply: fuser::ReplyLseek,
     ) {
-        // The kernel refuses offsets below 0 by itself.
-        let (offset, whence) = (offset.max(0) as u64, whence as u32);
+        // Before the beginning there is neither data nor a hole, as natively (`lseek(2)`).
+        let Ok(offset) = u64::try_from(offset) else { return reply.error(fuser::Errno::ENXIO) };
+        let whence = whence as u32;
         self.dispatch(request, ino, Operation::Lseek { handle: handle(fh), offset, whence }, reply);
     }
 
