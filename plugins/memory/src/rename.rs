@@ -204,12 +204,10 @@ impl Rename<'_> {
             Some(_) => drop(locked.to().replace(self.to_name, Arc::clone(source))),
             None => locked.to().insert(self.to_name, Arc::clone(source)),
         }
+        let vacates = whiteout.is_none();
         match whiteout {
             Some(whiteout) => drop(locked.from().replace(self.from_name, whiteout)),
-            None => {
-                locked.from().remove(self.from_name);
-                self.from_parent.directory()?.dismiss();
-            }
+            None => drop(locked.from().remove(self.from_name)),
         }
         let now = Timestamp::now();
         self.note_move(source, self.to_parent, now);
@@ -219,6 +217,10 @@ impl Rename<'_> {
             i64::from(moves_directory) - i64::from(replaced_directory),
             now,
         );
+        if vacates {
+            // After its links are counted: from here on the old parent passes for empty and may be removed itself.
+            self.from_parent.directory()?.dismiss();
+        }
         if let Some(target) = &target {
             tree.drop_link(target, now);
         }

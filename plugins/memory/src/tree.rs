@@ -183,13 +183,14 @@ impl Tree {
         let node = Arc::clone(entries.get(name).ok_or(ErrorKind::NotFound)?);
         node.directory()?.seal()?;
         entries.remove(name);
-        directory.dismiss();
         let now = Timestamp::now();
         {
             let mut meta = parent.meta.lock();
             meta.modified(now);
             meta.nlink -= 1;
         }
+        // Last: from here on the parent passes for empty and may be removed itself, which takes all its links.
+        directory.dismiss();
         self.drop_link(&node, now);
         drop(entries);
         self.reap_if_unused(&node);
