@@ -17,6 +17,10 @@ const NO_DEVICE: u64 = u64::MAX;
 const BENEATH: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_SYMLINKS);
 
+/// How often an entry is looked for that seems to lie outside of its directory. The kernel says so as well when the entry
+/// is renamed into another directory at that moment (`complete_walk`), which hardly happens twice in a row.
+const MOVED_TRIES: usize = 8;
+
 /// Opens things.
 pub(crate) struct Backing {
     descriptors: OwnedFd,
@@ -52,6 +56,17 @@ impl Backing {
         mode: Mode,
     ) -> Result<OwnedFd> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for _ in 1..MOVED_TRIES {
+            match self.open_child_once(&dir, name, flags, mode) {
+                // Also the answer to an entry that moved out of the directory while the kernel looked.
+                Err(error) if error.kind() == ErrorKind::CrossDevice => {}
+                opened => return opened,
+            }
+        }
+        self.open_child_once(&dir, name, flags, mode)
+    }
+
+    fn open_child_once(&self, dir: impl AsFd, name: Name<'_>, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
         // Crossing into another mount is a case of its own, so that the common one needs no check.
         let opened = openat2(&dir, name.as_bytes(), flags, mode, BENEATH | ResolveFlags::NO_XDEV);
         match opened {

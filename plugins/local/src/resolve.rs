@@ -15,8 +15,9 @@ use rustix::fd::{AsFd, OwnedFd};
 /// renames behind our back can tie recorded places into a circle.
 const WALK_MAX: usize = 1 << 16;
 
-/// How often a node is looked for. Once more is enough unless it moves again in the same moment.
-const RESOLVE_TRIES: usize = 4;
+/// How often a node is looked for. Once more is enough unless it moves again in the same moment, as a name does that a
+/// program renames in a loop.
+const RESOLVE_TRIES: usize = 32;
 
 /// Descriptors given up for each that is one too many: more than one, so that a shard that grew shrinks again.
 const EVICTED_AT_ONCE: usize = 2;
