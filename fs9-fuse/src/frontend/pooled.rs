@@ -81,6 +81,7 @@ impl Frontend {
         let touched = touched_by(&header, &operation);
         let request = Request { header, call: call.clone() };
         let worker = Arc::clone(self);
+        let mounts_changed = self.invalidator.submitted();
         let work = move || {
             let mut listing = ListingBuffer::default();
             let result = worker.perform(&request, operation, &mut listing as &mut dyn Exchange);
@@ -89,6 +90,14 @@ impl Frontend {
         let frontend = Arc::clone(self);
         let deliver = move |delivery: Delivery<Refusable<R>, (Result<Answer>, ListingBuffer)>| match delivery
         {
+            // As in `dispatch`: who changes the mounts by writing a command sees the change when the write returns.
+            Delivery::InTime(reply, (result, listing))
+                if kind == OperationKind::Write && frontend.invalidator.submitted() != mounts_changed =>
+            {
+                let told = Arc::clone(&frontend);
+                let answer = Box::new(move || told.answer(reply, result, &listing));
+                frontend.invalidator.after(answer);
+            }
             Delivery::InTime(reply, (result, listing)) => frontend.answer(reply, result, &listing),
             Delivery::Late((result, listing)) => frontend.undo(kind, result, &listing, touched),
         };
