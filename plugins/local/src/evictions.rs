@@ -1,7 +1,8 @@
 //! Whether removing a name has to care for the node behind it.
 //!
 //! As long as every known node has its descriptor, unlinking one loses nothing, and one system call does it. Once
-//! descriptors are given up, whoever removes a name first opens what is behind it. The two meet here.
+//! descriptors are given up, whoever removes a name first opens what is behind it, unless no node is known there. One
+//! that becomes known meanwhile must then keep its descriptor until the name is gone. The two meet here.
 //!
 //! Invariant: no descriptor is given up while a removal runs that did not care (Dekker's handshake: each side writes
 //! its own word before it reads the other's, all sequentially consistent).
@@ -29,9 +30,15 @@ impl Evictions {
 
     /// Begins a removal that does not care, or returns `None` if it has to.
     pub(crate) fn careless(&self) -> Option<Careless<'_>> {
-        self.careless.fetch_add(1, Ordering::SeqCst);
-        let removal = Careless(self);
+        let removal = self.suspend();
         if self.begun.load(Ordering::SeqCst) { None } else { Some(removal) }
+    }
+
+    /// Lets no eviction begin until the removal ends. One that began before knows its node already, so that whoever
+    /// looks for the node from now on finds it.
+    pub(crate) fn suspend(&self) -> Careless<'_> {
+        self.careless.fetch_add(1, Ordering::SeqCst);
+        Careless(self)
     }
 }
 
@@ -51,6 +58,16 @@ mod tests {
         let removal = evictions.careless().unwrap();
         assert!(!evictions.begin());
         assert!(evictions.careless().is_none());
+        drop(removal);
+        assert!(evictions.begin());
+    }
+
+    #[test]
+    fn an_eviction_waits_for_a_removal_that_found_no_node() {
+        let evictions = Evictions::default();
+        assert!(evictions.begin());
+        let removal = evictions.suspend();
+        assert!(!evictions.begin());
         drop(removal);
         assert!(evictions.begin());
     }

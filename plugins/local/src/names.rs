@@ -157,7 +157,13 @@ impl LocalProvider {
 
     /// Does what takes a name from an object, so that its node is not lost.
     fn caring(&self, dir: &Node, name: Name<'_>, change: impl FnOnce() -> Result<()>) -> Result<()> {
-        match self.shield(dir, name) {
+        let suspension = self.evictions.suspend();
+        let shield = self.shield(dir, name);
+        if shield != Shield::Needless {
+            drop(suspension);
+        }
+        match shield {
+            // A lookup may make the node known before the change: nothing is evicted until that is done.
             Shield::Needless => change(),
             Shield::Up(node) => {
                 let result = change();

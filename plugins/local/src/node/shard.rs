@@ -171,10 +171,9 @@ impl Shard {
 
     /// Takes the descriptor from a victim if nothing has changed since it was picked, and returns it.
     pub(crate) fn retire(&mut self, victim: &Victim, recall: Option<Recall>) -> Option<Descriptor> {
-        let record = self.records.get_mut(victim.slot)?;
-        let unchanged = record.descriptor.as_ref().is_some_and(|now| Arc::ptr_eq(now, &victim.descriptor));
+        let record = self.victim(victim)?;
         // Whoever used it since may rely on its being open.
-        if !unchanged || record.holds > 0 || record.referenced {
+        if record.holds > 0 || record.referenced {
             return None;
         }
         if let Some(recall) = recall {
@@ -183,6 +182,21 @@ impl Shard {
         let descriptor = record.descriptor.take();
         self.leave_ring(victim.slot);
         descriptor
+    }
+
+    /// Keeps the clock from a victim for good.
+    pub(crate) fn spare(&mut self, victim: &Victim) {
+        if self.victim(victim).is_some() {
+            self.hold(victim.slot);
+        }
+    }
+
+    /// Returns the record of a victim, unless it got another descriptor or its number is another record's by now.
+    fn victim(&mut self, victim: &Victim) -> Option<&mut Record> {
+        let is_it = |record: &&mut Record| {
+            record.descriptor.as_ref().is_some_and(|now| Arc::ptr_eq(now, &victim.descriptor))
+        };
+        self.records.get_mut(victim.slot).filter(is_it)
     }
 
     fn enter_ring(&mut self, slot: u32) {

@@ -272,7 +272,7 @@ impl NodeTable {
 
     /// Keeps a victim's descriptor after all: nothing else leads to it.
     pub(crate) fn spare(&self, shard: usize, victim: &Victim) {
-        self.shards[shard].lock().hold(victim.slot);
+        self.shards[shard].lock().spare(victim);
     }
 
     fn with<T>(&self, node: NodeId, f: impl FnOnce(&mut Record) -> T) -> Option<T> {
