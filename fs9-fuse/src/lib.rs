@@ -30,7 +30,7 @@ pub use frontend::Frontend;
 pub use inode::Ino;
 pub use invalidate::KernelCache;
 pub use operation::{AttributeChanges, Bytes, Operation, RequestHeader};
-pub use options::{FuseOptions, Passthrough, WantedLifetimes};
+pub use options::{FuseOptions, LowLatency, Passthrough, WantedLifetimes};
 pub use read_buffer::ReadBuffer;
 pub use reply::{
     Answer, Backing, BufferedEntry, EntryAnswer, Exchange, LISTED_ONLY, ListedEntry, Listing, OpenAnswer,

@@ -12,6 +12,18 @@ pub enum Passthrough {
     Off,
 }
 
+/// Whether processors are kept awake while requests come quickly, so that nobody waits until one has woken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LowLatency {
+    /// On machines with few processors, where the daemon may.
+    #[default]
+    Auto,
+    /// Always; mounting fails where the daemon may not.
+    On,
+    /// Never.
+    Off,
+}
+
 /// Options of one FUSE mount. Lifetimes that are `None` follow from what a provider promises.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FuseOptions {
@@ -45,6 +57,8 @@ pub struct FuseOptions {
     pub writeback: bool,
     /// Whether reads and writes may bypass the daemon.
     pub passthrough: Passthrough,
+    /// Whether processors are kept awake while requests come quickly.
+    pub low_latency: LowLatency,
     /// How many file systems may be stacked below a passthrough file: 1, or 2 for a source on overlayfs.
     pub stack_depth: u32,
 }
@@ -93,6 +107,7 @@ impl Default for FuseOptions {
             clone_fd: false,
             writeback: false,
             passthrough: Passthrough::Auto,
+            low_latency: LowLatency::Auto,
             stack_depth: 1,
         }
     }

@@ -7,7 +7,7 @@ use crate::Counters;
 use crate::frontend::Frontend;
 use crate::mount_point::MountPoint;
 use crate::options::{FuseOptions, THREADS_DEFAULT, WantedLifetimes};
-use crate::transport::{FuserCache, FuserTransport};
+use crate::transport::{Awake, FuserCache, FuserTransport};
 use fs9_core::Namespace;
 use fs9_core::control::HandleReport;
 use std::io;
@@ -48,7 +48,8 @@ impl Session {
     /// Mounts a namespace and agrees with the kernel on how to talk. No thread is started.
     ///
     /// # Errors
-    /// Those of `mount(2)` and of opening `/dev/fuse`; as an ordinary user, those of `fusermount3`.
+    /// Those of `mount(2)` and of opening `/dev/fuse`; as an ordinary user, those of `fusermount3`; those of opening
+    /// `/dev/cpu_dma_latency` if a low latency was asked for.
     pub fn mount(namespace: Arc<Namespace>, mount_point: &Path, options: FuseOptions) -> io::Result<Session> {
         let mount_point = mount_point.canonicalize()?;
         let mut config = fuser::Config::default();
@@ -57,7 +58,8 @@ impl Session {
         config.n_threads = Some(threads);
         config.clone_fd = options.clone_fd;
         let frontend = Frontend::new(namespace, options);
-        let transport = FuserTransport::new(Arc::clone(&frontend), threads);
+        let awake = Awake::new(frontend.options().low_latency)?;
+        let transport = FuserTransport::new(Arc::clone(&frontend), threads, awake);
         let (inner, guard) = connect(&mount_point, frontend.options(), transport, config)?;
         let mount_point = Arc::clone(&guard.0);
         frontend.set_kernel_cache(Some(Arc::new(FuserCache(inner.notifier()))));

@@ -41,6 +41,17 @@ pub(crate) enum Passthrough {
     Off,
 }
 
+/// Whether processors are kept awake while requests come quickly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LowLatency {
+    /// On small machines, where the daemon may.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
 /// What the options of a mount amount to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
@@ -68,6 +79,8 @@ pub(crate) struct Settings {
     pub(crate) writeback: bool,
     /// Whether open files may be handed to the kernel.
     pub(crate) passthrough: Passthrough,
+    /// Whether processors are kept awake while requests come quickly.
+    pub(crate) low_latency: LowLatency,
     /// `.fs9` is there.
     pub(crate) control: bool,
     /// Which log lines are written.
@@ -111,6 +124,7 @@ impl Default for Settings {
             threads_max: None,
             writeback: false,
             passthrough: Passthrough::Auto,
+            low_latency: LowLatency::Auto,
             control: true,
             log_level: None,
             log_format: LogFormat::Text,

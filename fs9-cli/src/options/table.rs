@@ -1,7 +1,7 @@
 //! The table of options. Parsing, `--help`, the man page, the completions and the options' page of the documentation
 //! all read it; nothing else knows an option's name.
 
-use super::settings::{LogFormat, LogTarget, Passthrough};
+use super::settings::{LogFormat, LogTarget, LowLatency, Passthrough};
 use super::spec::{Remount, Scope, Setter, Spec};
 use tracing::level_filters::LevelFilter;
 
@@ -161,6 +161,18 @@ pub(crate) static TABLE: &[Spec] = &[
         remount: Remount::Fixed,
         providers: &[],
         help: "Whether the kernel reads and writes the files of a local directory itself, without asking the daemon (auto: where it can).",
+    },
+    Spec {
+        name: "low_latency",
+        setter: Setter::Choice(&[
+            ("auto", |s| s.low_latency = LowLatency::Auto),
+            ("on", |s| s.low_latency = LowLatency::On),
+            ("off", |s| s.low_latency = LowLatency::Off),
+        ]),
+        scope: Scope::Whole,
+        remount: Remount::Fixed,
+        providers: &[],
+        help: "Whether idle processors are kept awake while requests come quickly; takes root (auto: with 4 processors or fewer).",
     },
     Spec {
         name: "nocontrol",

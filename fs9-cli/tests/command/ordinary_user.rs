@@ -179,6 +179,8 @@ fn what_only_root_may_is_refused_by_name() {
     let Some(user) = User::new() else { return };
     let line = user.refused("$fs9 mount -o suid memory: $m", 1);
     assert!(line.contains("mount: suid: only root"), "{line}");
+    let line = user.refused("$fs9 mount -o low_latency=on memory: $m", 32);
+    assert!(line.contains("low_latency=on: cannot open /dev/cpu_dma_latency"), "{line}");
     let line = user.refused("PATH=/nowhere $fs9 mount memory: $m", 32);
     assert!(line.contains("fusermount3: not found"), "{line}");
 }

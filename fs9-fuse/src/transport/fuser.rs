@@ -3,6 +3,7 @@
 //! What it does not tell is inferred by the frontend: whether a change of attributes or an open strips privileges, and
 //! the size of the buffer that a listing fills. Interrupts are answered by `fuser` itself with `ENOSYS`.
 
+use super::awake::Awake;
 use super::fuser_reply::FuserReply;
 use super::negotiation::negotiate;
 use super::readers::Readers;
@@ -31,8 +32,8 @@ pub struct FuserTransport {
 
 impl FuserTransport {
     /// Returns a transport for a frontend, to be called by at most `threads` threads.
-    pub fn new(frontend: Arc<Frontend>, threads: usize) -> FuserTransport {
-        FuserTransport { frontend, readers: Readers::new(threads) }
+    pub(crate) fn new(frontend: Arc<Frontend>, threads: usize, awake: Awake) -> FuserTransport {
+        FuserTransport { frontend, readers: Readers::new(threads, awake) }
     }
 
     /// Names the device from which the requests come.

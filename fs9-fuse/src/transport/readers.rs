@@ -5,13 +5,15 @@
 //! one, however, makes everybody wait for a slow request. So threads that took a request and find that others are
 //! there *rest*, in user space, and one of them watches: when every active thread has been in the same request for a
 //! whole tick and sleeps, one that rests steps in. Before a request that is known to be slow, one steps in at once.
+//! Whoever watches also sees the pace of requests, and keeps processors awake while it is quick.
 //!
 //! Invariants: while a thread rests, at least one that has taken a request before is active, so that its end (of the
 //! thread, when the mount is gone) releases those that rest; without requests no thread wakes up. No lock is held
 //! across a request.
 
+use super::awake::Awake;
 use super::linger::Linger;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::RefCell;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -46,6 +48,7 @@ pub(super) struct Readers {
     rest: Mutex<Rest>,
     bell: Condvar,
     linger: Linger,
+    awake: Awake,
 }
 
 /// What the threads that rest share.
@@ -77,7 +80,7 @@ pub(super) struct Turn {
 
 impl Readers {
     /// Returns the readers of a mount with at most `threads` of them.
-    pub(super) fn new(threads: usize) -> Arc<Readers> {
+    pub(super) fn new(threads: usize, awake: Awake) -> Arc<Readers> {
         Arc::new(Readers {
             seats: (0..threads.max(1)).map(|_| Seat::default()).collect(),
             seats_taken: AtomicUsize::new(0),
@@ -86,6 +89,7 @@ impl Readers {
             rest: Mutex::default(),
             bell: Condvar::new(),
             linger: Linger::default(),
+            awake,
         })
     }
 
@@ -171,10 +175,11 @@ impl Readers {
     }
 
     /// Watches the active threads until one of those that rest is called.
-    fn watch(&self, rest: &mut parking_lot::MutexGuard<'_, Rest>) {
+    fn watch(&self, rest: &mut MutexGuard<'_, Rest>) {
         rest.has_watcher = true;
         let mut before = self.look();
         let mut quiet_ticks = 0;
+        let mut keeper = self.awake.keeper();
         while rest.calls == 0 && !rest.over {
             if quiet_ticks < QUIET_TICKS {
                 self.bell.wait_for(rest, TICK);
@@ -192,8 +197,10 @@ impl Readers {
                 rest.calls += 1;
             }
             quiet_ticks = if now == before { quiet_ticks + 1 } else { 0 };
+            MutexGuard::unlocked(rest, || keeper.tick(requests_between(&before, &now)));
             before = now;
         }
+        MutexGuard::unlocked(rest, || drop(keeper));
         rest.has_watcher = false;
     }
 
@@ -215,6 +222,12 @@ impl Readers {
     fn all_are_seated(&self) -> bool {
         self.seats_taken.load(Ordering::Acquire) >= self.seats.len()
     }
+}
+
+/// Returns how many requests began between two looks.
+fn requests_between(before: &[u64], now: &[u64]) -> u64 {
+    // Each counts when it begins and when it ends.
+    before.iter().zip(now).map(|(before, now)| now.wrapping_sub(*before).div_ceil(2)).sum()
 }
 
 /// Returns whether a thread of this process neither runs nor waits for a processor (`proc_pid_stat(5)`); what cannot
@@ -247,7 +260,7 @@ impl Drop for Presence {
 
 #[cfg(test)]
 mod tests {
-    use super::Readers;
+    use super::{Awake, Readers};
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
@@ -271,7 +284,7 @@ mod tests {
 
     impl Mount {
         fn new(threads: usize) -> Mount {
-            let readers = Readers::new(threads);
+            let readers = Readers::new(threads, Awake::default());
             let (requests, queue) = channel::<Job>();
             let queue = Arc::new(Mutex::new(queue));
             let serve = |_| {

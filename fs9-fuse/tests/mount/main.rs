@@ -7,6 +7,7 @@ mod caches;
 mod changes;
 mod commands;
 mod isolation;
+mod latency;
 mod passthrough;
 mod places;
 mod privileges;
