@@ -65,6 +65,8 @@ pub struct Frontend {
     passthrough: AtomicBool,
     refuses_opens: AtomicBool,
     answered: AtomicBool,
+    /// The kernel uses SELinux.
+    selinux: bool,
     /// Inodes that the kernel forgot, to return their memory now and then.
     forgotten: AtomicU64,
     /// The times of synthetic directories.
@@ -106,6 +108,7 @@ impl Frontend {
             passthrough: AtomicBool::new(passthrough),
             refuses_opens: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            selinux: xattrs::has_selinux(),
             forgotten: AtomicU64::new(0),
             started: Timestamp::now(),
             owner,

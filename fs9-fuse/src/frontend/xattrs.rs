@@ -9,11 +9,29 @@ use fs9_sdk::{ErrorKind, Result, XattrFlags};
 /// The attribute that holds a file's POSIX ACL.
 const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
 
+/// The attribute that holds a file's SELinux label.
+const SELINUX_LABEL: &[u8] = b"security.selinux";
+
+/// Where a kernel shows SELinux if it is on (`selinux(8)`).
+const SELINUX: &str = "/sys/fs/selinux/enforce";
+
+/// Returns whether files may get labels of SELinux at any time.
+pub(super) fn has_selinux() -> bool {
+    std::path::Path::new(SELINUX).exists()
+}
+
 impl Frontend {
     pub(super) fn getxattr(&self, request: &Request, name: &[u8], size: u32) -> Result<Answer> {
         let (_, view, node) = self.node(request.header.ino, ErrorKind::NotSupported)?;
-        let value = on(&view, |provider| provider.getxattr(&request.call, node, name))?;
-        sized(value, size)
+        match on(&view, |provider| provider.getxattr(&request.call, node, name)) {
+            // `ls -l` asks for the label of each file, which the kernel does not cache, unless it hears once that there
+            // are none in this file system.
+            Err(error) if error.kind() == ErrorKind::NoData && name == SELINUX_LABEL && !self.selinux => {
+                Err(ErrorKind::NotSupported.into())
+            }
+            Err(error) => Err(error),
+            Ok(value) => sized(value, size),
+        }
     }
 
     pub(super) fn listxattr(&self, request: &Request, size: u32) -> Result<Answer> {

@@ -28,6 +28,38 @@ fn repeated_looks_ask_nothing() {
 }
 
 #[test]
+fn where_there_is_no_selinux_ls_asks_for_one_label_and_not_for_each() {
+    if std::path::Path::new("/sys/fs/selinux/enforce").exists() {
+        return;
+    }
+    let source = tempfile::tempdir().unwrap();
+    fs::create_dir(source.path().join("listed")).unwrap();
+    for number in 0..100 {
+        fs::write(source.path().join(format!("listed/{number}")), b"x").unwrap();
+    }
+    for provider in [local(source.path()), memory()] {
+        let mounted = Mounted::of(provider);
+        let file = mounted.path().join("file");
+        fs::write(&file, b"x").unwrap();
+        let get = |name: &str| rustix::fs::lgetxattr(&file, name, &mut [0_u8; 64]);
+        assert_eq!(get("security.selinux").unwrap_err(), rustix::io::Errno::NOTSUP);
+        assert_eq!(get("security.other").unwrap_err(), rustix::io::Errno::NODATA);
+        rustix::fs::lsetxattr(&file, "security.selinux", b"label", rustix::fs::XattrFlags::empty()).unwrap();
+        assert_eq!(get("security.selinux").unwrap(), 5);
+    }
+    let mounted = Mounted::of(local(source.path()));
+    let list =
+        || std::process::Command::new("ls").arg("-l").arg(mounted.path().join("listed")).output().unwrap();
+    // The kernel keeps a listing from the second time on.
+    assert!(list().status.success());
+    assert!(list().status.success());
+    let before = mounted.session.counters().of(Operation::Getxattr);
+    assert!(list().status.success());
+    let asked = mounted.session.counters().of(Operation::Getxattr) - before;
+    assert!(asked <= 5, "a repeated ls -l of 100 files asked for {asked} extended attributes");
+}
+
+#[test]
 fn data_is_read_once_while_it_does_not_change() {
     let source = tempfile::tempdir().unwrap();
     fs::write(source.path().join("f"), vec![7; 100_000]).unwrap();
