@@ -50,7 +50,8 @@ impl Frontend {
         self.refuse_if_closing()?;
         let (target, view, node) = self.node(request.header.ino, ErrorKind::IsADirectory)?;
         let flags = flags.difference(NAME_FLAGS);
-        if flags.contains(OpenFlags::TRUNCATE) && !flags.writable() && self.executions.runs(target.ino) {
+        let cuts_as_reader = flags.contains(OpenFlags::TRUNCATE) && !flags.writable();
+        if cuts_as_reader && self.executions.runs(&view.mount, node) {
             return Err(ErrorKind::TextFileBusy.into());
         }
         let mount_use = view.mount.begin_use()?;
@@ -103,14 +104,14 @@ impl Frontend {
             // Any other flag beside passthrough makes the kernel refuse the open (`FOPEN_PASSTHROUGH_MASK`).
             traits &= OpenTraits::NO_FLUSH;
         }
+        let is_execution = flags.contains(OpenFlags::EXEC);
+        if is_execution {
+            self.executions.begin(&view.mount, node);
+        }
         let purpose = purpose_of(flags);
         let view = Arc::clone(view);
         let backend = Backend { view, open, is_directory: false, purpose, pid, _mount_use: mount_use };
         let places = Mutex::new(Arc::from([]));
-        let is_execution = flags.contains(OpenFlags::EXEC);
-        if is_execution {
-            self.executions.begin(ino);
-        }
         let file = OpenFile { ino, backend: Some(backend), has_io_mode, is_execution, places };
         OpenAnswer { handle: self.handles.insert(OwnerId::KERNEL, file), traits, backing }
     }
@@ -180,10 +181,10 @@ impl Frontend {
         if file.has_io_mode {
             self.io_modes.leave(file.ino);
         }
-        if file.is_execution {
-            self.executions.end(file.ino);
-        }
         let Some(backend) = &file.backend else { return };
+        if file.is_execution {
+            self.executions.end(&backend.view.mount, backend.open.node);
+        }
         let view = Arc::clone(&backend.view);
         // Nobody waits for a release. The file is dropped after it, so that the mount is busy until then.
         view.run_unanswered(move || {

@@ -1,6 +1,6 @@
 //! Mount points and the directories that lead to them, as a user sees them.
 
-use crate::support::{Mounted, memory, names};
+use crate::support::{Mounted, local, memory, names};
 use fs9_core::{MountOptions, Namespace, VfsPath};
 use fs9_fuse::FuseOptions;
 use std::fs;
@@ -134,8 +134,7 @@ fn a_bind_shows_the_same_files_without_stale_caches() {
     let path = mounted.path();
     fs::create_dir(path.join("d")).unwrap();
     fs::write(path.join("d/f"), b"old").unwrap();
-    let (source, target) = (VfsPath::parse(b"/d").unwrap(), VfsPath::parse(b"/bound").unwrap());
-    mounted.namespace.bind(&source, &target).unwrap();
+    mounted.bind("/d", "/bound").unwrap();
     mounted.settle();
     assert_eq!(fs::read(path.join("bound/f")).unwrap(), b"old");
     for text in ["new text", "newer text", "x"] {
@@ -146,6 +145,31 @@ fn a_bind_shows_the_same_files_without_stale_caches() {
     }
     fs::remove_file(path.join("bound/f")).unwrap();
     assert!(fs::metadata(path.join("d/f")).is_err());
+}
+
+/// Symptom: a running program lost its bytes to an open for reading with `O_TRUNC` through a bind. Cause: the frontend knew
+/// by their inodes which files run, and a bind shows a file under another one. Fix: it knows them by their nodes.
+#[test]
+fn a_running_program_is_not_cut_through_a_bind_by_one_who_only_reads() {
+    use rustix::fs::{Mode, OFlags};
+    let source = tempfile::tempdir().unwrap();
+    for provider in [memory(), local(source.path())] {
+        let mounted = Mounted::of(provider);
+        let path = mounted.path();
+        fs::create_dir(path.join("d")).unwrap();
+        let program = path.join("d/program");
+        fs::copy("/bin/sleep", &program).unwrap();
+        mounted.bind("/d", "/bound").unwrap();
+        mounted.settle();
+        let size = fs::metadata(&program).unwrap().len();
+        let mut running = std::process::Command::new(&program).arg("60").spawn().unwrap();
+        let flags = OFlags::RDONLY | OFlags::TRUNC;
+        let refused = rustix::fs::open(path.join("bound/program"), flags, Mode::empty()).map(drop);
+        let left = fs::metadata(&program).unwrap().len();
+        running.kill().unwrap();
+        running.wait().unwrap();
+        assert_eq!((refused, left), (Err(rustix::io::Errno::TXTBSY), size));
+    }
 }
 
 #[test]

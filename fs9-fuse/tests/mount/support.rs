@@ -51,6 +51,12 @@ impl Mounted {
         self.namespace.mount(&path, provider, MountOptions::default()).unwrap();
     }
 
+    /// Shows a directory at a second path.
+    pub(crate) fn bind(&self, source: &str, target: &str) -> fs9_sdk::Result<()> {
+        let path = |text: &str| VfsPath::parse(text.as_bytes());
+        self.namespace.bind(&path(source)?, &path(target)?).map(drop)
+    }
+
     /// Waits for the end of a session that was unmounted or aborted, and returns how it ended.
     pub(crate) fn join(&mut self, patience: Duration) -> io::Result<()> {
         let server = self.server.take().unwrap();
