@@ -230,6 +230,7 @@ pub trait Provider: Send + Sync + 'static {
     }
 
     /// Opens a file. `TRUNCATE` cuts it in the same step; `CREATE` and `EXCLUSIVE` do not appear. Required.
+    /// A running program is kept by the frontend from being cut: what is opened with `EXEC` needs no count here.
     ///
     /// # Errors
     /// `EISDIR`, `ENXIO`, `EMFILE`, `ETXTBSY`, `EROFS`.

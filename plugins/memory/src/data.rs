@@ -71,16 +71,12 @@ impl Tree {
             Body::Special(..) => return Err(ErrorKind::NoSuchDeviceOrAddress.into()),
         };
         if flags.contains(OpenFlags::TRUNCATE) {
-            // Whoever asks to write was refused by the kernel. For a reader it looks only after the file was cut.
-            if !flags.writable() && node.is_executing() {
-                return Err(ErrorKind::TextFileBusy.into());
-            }
             self.before_write(node, strips(call));
             self.resize(file, 0)?;
             self.after_write(node);
         }
         let handle = self.handles.issue(flags);
-        node.open(handle::executes(handle));
+        node.open();
         Ok(Opened { handle, attr: Some(node.attr()), traits: OpenTraits::KEEP_CACHE | OpenTraits::NO_FLUSH })
     }
 
@@ -88,7 +84,7 @@ impl Tree {
     pub(crate) fn opendir(&self, id: NodeId) -> Result<Opened> {
         let node = self.node(id)?;
         node.directory()?;
-        node.open(false);
+        node.open();
         let handle = self.handles.issue(OpenFlags::empty());
         let traits = OpenTraits::KEEP_CACHE | OpenTraits::CACHE_DIR;
         Ok(Opened { handle, attr: Some(node.attr()), traits })
@@ -97,7 +93,7 @@ impl Tree {
     /// Ends a handle of a file or directory.
     pub(crate) fn release(&self, open: OpenNode) {
         if let Ok(node) = self.node(open.node) {
-            node.release(handle::executes(open.handle));
+            node.release();
             self.reap_if_unused(&node);
         }
     }

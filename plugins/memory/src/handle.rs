@@ -1,6 +1,6 @@
 //! What a handle may do, carried by its own number: opening a file stores nothing.
 //!
-//! Invariant: the low five bits are rights, the rest is a serial number, so that handles differ.
+//! Invariant: the low four bits are rights, the rest is a serial number, so that handles differ.
 
 use fs9_sdk::{Error, ErrorKind, FileHandle, OpenFlags, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,8 +9,7 @@ const READABLE: u64 = 1;
 const WRITABLE: u64 = 1 << 1;
 const APPENDS: u64 = 1 << 2;
 const KEEPS_ATIME: u64 = 1 << 3;
-const EXECUTES: u64 = 1 << 4;
-const SERIAL_SHIFT: u32 = 5;
+const SERIAL_SHIFT: u32 = 4;
 
 /// Gives out handles.
 #[derive(Default)]
@@ -26,8 +25,7 @@ impl Handles {
                 | right(flags.readable(), READABLE)
                 | right(flags.writable(), WRITABLE)
                 | right(flags.contains(OpenFlags::APPEND), APPENDS)
-                | right(flags.contains(OpenFlags::NOATIME), KEEPS_ATIME)
-                | right(flags.contains(OpenFlags::EXEC), EXECUTES),
+                | right(flags.contains(OpenFlags::NOATIME), KEEPS_ATIME),
         )
     }
 }
@@ -50,11 +48,6 @@ pub(crate) fn appends(handle: FileHandle) -> bool {
 /// Returns whether reads leave the access time as it is.
 pub(crate) fn keeps_atime(handle: FileHandle) -> bool {
     handle.0 & KEEPS_ATIME != 0
-}
-
-/// Returns whether a program runs through this handle.
-pub(crate) fn executes(handle: FileHandle) -> bool {
-    handle.0 & EXECUTES != 0
 }
 
 fn check(handle: FileHandle, right: u64) -> Result<()> {

@@ -93,7 +93,6 @@ pub(crate) struct Node {
     number: u64,
     lookups: AtomicU64,
     opens: AtomicU32,
-    executions: AtomicU32,
     /// The attributes that change.
     pub(crate) meta: Mutex<Meta>,
     /// What it is made of.
@@ -103,8 +102,8 @@ pub(crate) struct Node {
 impl Node {
     /// Returns an object that nobody knows yet.
     pub(crate) fn new(number: u64, meta: Meta, body: Body) -> Node {
-        let (opens, executions) = (AtomicU32::new(0), AtomicU32::new(0));
-        Node { number, lookups: AtomicU64::new(0), opens, executions, meta: Mutex::new(meta), body }
+        let (lookups, opens) = (AtomicU64::new(0), AtomicU32::new(0));
+        Node { number, lookups, opens, meta: Mutex::new(meta), body }
     }
 
     /// Returns its number, which is never given to another object.
@@ -187,22 +186,15 @@ impl Node {
         self.lookups.fetch_update(Ordering::AcqRel, Ordering::Acquire, step).ok();
     }
 
-    /// Counts an open handle, and whether it is a running program's.
-    pub(crate) fn open(&self, executes: bool) {
+    /// Counts an open handle.
+    pub(crate) fn open(&self) {
         self.opens.fetch_add(1, Ordering::AcqRel);
-        self.executions.fetch_add(u32::from(executes), Ordering::AcqRel);
     }
 
     /// Takes an open handle back.
-    pub(crate) fn release(&self, executes: bool) {
-        let less = |by: u32| move |count: u32| Some(count.saturating_sub(by));
-        self.executions.fetch_update(Ordering::AcqRel, Ordering::Acquire, less(u32::from(executes))).ok();
-        self.opens.fetch_update(Ordering::AcqRel, Ordering::Acquire, less(1)).ok();
-    }
-
-    /// Returns whether a program runs from this file.
-    pub(crate) fn is_executing(&self) -> bool {
-        self.executions.load(Ordering::Acquire) > 0
+    pub(crate) fn release(&self) {
+        let step = |opens: u32| Some(opens.saturating_sub(1));
+        self.opens.fetch_update(Ordering::AcqRel, Ordering::Acquire, step).ok();
     }
 
     /// Returns whether neither name, lookup nor handle is left.

@@ -196,20 +196,3 @@ fn a_copy_onto_itself_must_not_overlap() {
     assert_eq!(copy(&s, (file, 0), (file, 5), 5).unwrap(), 5);
     assert_eq!(s.read(file, 0, 20), b"0123401234");
 }
-
-/// Symptom: now and then open(2) with `O_RDONLY | O_TRUNC` of a running program succeeded and the program died.
-/// Cause: with atomic truncation the kernel asks for write access only after the provider has cut the file; the
-/// program dies of that and sets the file free. Fix: an open for execution is counted.
-#[test]
-fn a_running_program_is_not_cut_by_one_who_only_reads() {
-    let s = Session::new();
-    let file = s.create(ROOT, "program");
-    s.write(file, 0, b"text").unwrap();
-    let running = s.open(file.node, OpenFlags::EXEC);
-    let cut = || s.provider.open(&s.call, file.node, OpenFlags::TRUNCATE);
-    assert_eq!(kind(cut()), ErrorKind::TextFileBusy);
-    assert_eq!(s.read(running, 0, 9), b"text");
-    s.provider.release(running);
-    cut().unwrap();
-    assert_eq!(s.attr(file.node).size, 0);
-}
