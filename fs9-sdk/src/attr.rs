@@ -1,6 +1,7 @@
 //! What `stat(2)` tells of an object.
 
-use crate::{FileType, ObjectId, Timestamp};
+use crate::privilege::{SETGID, SETUID, keeps_setgid_for_members, without_privileges};
+use crate::{Caller, FileType, ObjectId, Timestamp};
 
 /// The attributes of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +36,6 @@ pub struct Attr {
     pub btime: Option<Timestamp>,
 }
 
-/// Set-user-ID bit of the permissions.
-const SETUID: u16 = 0o4000;
-/// Set-group-ID bit of the permissions.
-const SETGID: u16 = 0o2000;
-/// Execute bit of the group: without it, set-group-ID means mandatory locking and is not a privilege.
-const GROUP_EXECUTE: u16 = 0o010;
-
 impl Attr {
     /// Returns the mode as in `st_mode`: type and permission bits.
     pub const fn mode(&self) -> u32 {
@@ -53,11 +47,48 @@ impl Attr {
         self.permissions & SETUID != 0 || self.permissions & SETGID != 0
     }
 
-    /// Returns the permissions after the kernel's stripping of privileges on a write by one without
-    /// `CAP_FSETID`: set-user-ID goes, set-group-ID goes where the group may execute
-    /// (`setattr_should_drop_suidgid`, Linux).
-    pub const fn permissions_without_privilege(&self) -> u16 {
-        let kept = self.permissions & !SETUID;
-        if kept & GROUP_EXECUTE != 0 { kept & !SETGID } else { kept }
+    /// Returns the permissions of this file after a change of its data by an ordinary user
+    /// ([`without_privileges`]). It may read `/proc`, as [`Caller::is_in_group`] does, but only where the group matters.
+    pub fn permissions_without_privilege(&self, writer: &Caller) -> u16 {
+        let by_outsider = keeps_setgid_for_members(self.permissions) && !writer.is_in_group(self.gid);
+        without_privileges(self.permissions, by_outsider)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Attr;
+    use crate::{Caller, FileType, ObjectId, Timestamp};
+
+    fn file(permissions: u16, gid: u32) -> Attr {
+        let time = Timestamp::default();
+        let id = ObjectId { device: 0, number: 1, generation: 0 };
+        let (kind, nlink, uid, rdev, size, blocks, block_size) = (FileType::Regular, 1, 0, 0, 0, 0, 4096);
+        let (atime, mtime, ctime, btime) = (time, time, time, None);
+        Attr {
+            id,
+            kind,
+            permissions,
+            nlink,
+            uid,
+            gid,
+            rdev,
+            size,
+            blocks,
+            block_size,
+            atime,
+            mtime,
+            ctime,
+            btime,
+        }
+    }
+
+    #[test]
+    fn an_outsider_takes_set_group_id_that_is_no_privilege_and_a_member_does_not() {
+        let writer = Caller { uid: 1000, gid: 100, pid: 0, umask: 0 };
+        assert_eq!(file(0o2666, 100).permissions_without_privilege(&writer), 0o2666);
+        assert_eq!(file(0o2666, 7).permissions_without_privilege(&writer), 0o666);
+        assert_eq!(file(0o2676, 100).permissions_without_privilege(&writer), 0o676);
+        assert_eq!(file(0o2666, 7).permissions_without_privilege(&Caller::ROOT), 0o2666);
     }
 }

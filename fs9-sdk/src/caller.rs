@@ -31,6 +31,14 @@ impl Caller {
             .map_err(|cause| Error::new(ErrorKind::NoSuchProcess).because(cause))?;
         Ok(parse_groups(&status))
     }
+
+    /// Returns whether the caller belongs to a group, or needs not to, as `CAP_FSETID` allows root. It may read `/proc`, so
+    /// it is called without a lock. Whoever is gone already is in no supplementary group.
+    pub fn is_in_group(&self, gid: u32) -> bool {
+        self.uid == 0
+            || self.gid == gid
+            || self.supplementary_groups().is_ok_and(|groups| groups.contains(&gid))
+    }
 }
 
 /// Finds the `Groups:` line of a `/proc/PID/status`. A process can put newlines into its name only escaped, so
@@ -57,6 +65,13 @@ mod tests {
     fn a_caller_that_is_gone_has_no_groups() {
         let gone = Caller { pid: u32::MAX, ..Caller::ROOT };
         assert_eq!(gone.supplementary_groups().unwrap_err().kind(), ErrorKind::NoSuchProcess);
+    }
+
+    #[test]
+    fn one_is_in_the_own_group_and_root_in_all() {
+        let gone = Caller { uid: 1, gid: 7, pid: 0, umask: 0 };
+        assert!(gone.is_in_group(7) && !gone.is_in_group(8));
+        assert!(Caller::ROOT.is_in_group(8));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod name;
 mod operation;
 mod path_adapter;
 mod path_provider;
+pub mod privilege;
 mod provider;
 mod rel_path;
 mod setattr;

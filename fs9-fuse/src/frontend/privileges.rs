@@ -3,13 +3,11 @@
 
 use super::{Request, on};
 use crate::view::MountView;
-use fs9_sdk::{Attr, Caller, ErrorKind, NodeId, OpenNode, Result, SetAttr};
+use fs9_sdk::privilege::SETGID;
+use fs9_sdk::{Attr, ErrorKind, NodeId, OpenNode, Result, SetAttr};
 
 /// The attribute that holds a file's capabilities (`capabilities(7)`).
 pub(super) const FILE_CAPABILITIES: &[u8] = b"security.capability";
-
-/// Set-group-ID bit of the permissions.
-const SETGID: u16 = 0o2000;
 
 /// Strips privileges and capabilities of an open file whose data an ordinary user changed other than by writing.
 pub(super) fn strip_after_change(
@@ -46,7 +44,7 @@ fn strip_bits(
     if !attr.grants_privilege() {
         return Ok(None);
     }
-    let permissions = Some(attr.permissions_without_privilege());
+    let permissions = Some(attr.permissions_without_privilege(&request.header.caller));
     let changes = SetAttr { permissions, ..SetAttr::default() };
     on(view, |provider| provider.setattr(call, open.node, handle, changes)).map(Some)
 }
@@ -62,14 +60,10 @@ fn is_absent(kind: ErrorKind) -> bool {
 /// kernel does. (The kernel asks for it by a flag of `SETXATTR` that the transport does not know.)
 pub(super) fn strip_from_outsider(request: &Request, view: &MountView, node: NodeId) -> Result<()> {
     let attr = on(view, |provider| provider.getattr(&request.call, node, None))?;
-    if attr.permissions & SETGID == 0 || is_member(&request.header.caller, &attr) {
+    if attr.permissions & SETGID == 0 || request.header.caller.is_in_group(attr.gid) {
         return Ok(());
     }
     let changes = SetAttr { permissions: Some(attr.permissions & !SETGID), ..SetAttr::default() };
     on(view, |provider| provider.setattr(&request.call, node, None, changes))?;
     Ok(())
-}
-
-fn is_member(caller: &Caller, attr: &Attr) -> bool {
-    caller.gid == attr.gid || caller.supplementary_groups().is_ok_and(|groups| groups.contains(&attr.gid))
 }

@@ -4,9 +4,10 @@
 //! new permissions then may set, and no later step moves the times.
 
 use crate::LocalProvider;
-use crate::identity::{SETGID, keeping_privileges};
+use crate::identity::keeping_privileges;
 use crate::node::Node;
 use crate::stat::{Stat, refused};
+use fs9_sdk::privilege::SETGID;
 use fs9_sdk::{
     Attr, Call, ErrorKind, FileHandle, FileType, NodeId, Result, SetAttr, SetTime, StatFs, Timestamp,
 };

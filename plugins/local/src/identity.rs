@@ -7,15 +7,12 @@
 use crate::LocalProvider;
 use crate::node::Node;
 use crate::stat::Stat;
+use fs9_sdk::privilege::{SETGID, is_setgid_program};
 use fs9_sdk::{Call, Caller, Error, ErrorKind, NodeId, Result};
 use fs9_sys::credentials::{Identity, act_as, with_fsetid};
 
-/// Set-group-ID with group execute: the only mode whose survival depends on the caller's groups at creation.
-const SETGID_EXECUTE: u32 = 0o2010;
 /// The id of users and groups that have none in this user namespace.
 const NOBODY: u32 = u32::MAX;
-/// Set-group-ID.
-pub(crate) const SETGID: u16 = 0o2000;
 
 impl LocalProvider {
     /// Refuses changes where none are wanted.
@@ -36,7 +33,7 @@ impl LocalProvider {
         // A directory with set-group-ID gives its group to the new file, which may keep set-group-ID only if the
         // caller belongs to that group or is root (mode_strip_sgid, Linux). In all other cases groups do not matter.
         let groups_matter = self.switching
-            && mode & SETGID_EXECUTE == SETGID_EXECUTE
+            && is_setgid_program((mode & 0o7777) as u16)
             && Stat::of(&dir.descriptor)?.permissions() & SETGID != 0;
         if !groups_matter {
             return acting(caller, None, Some(caller.umask), f);

@@ -5,8 +5,9 @@
 
 use crate::LocalProvider;
 use crate::backing::magic_path;
-use crate::identity::{SETGID, acting, keeping_privileges};
+use crate::identity::{acting, keeping_privileges};
 use crate::stat::{Stat, refused};
+use fs9_sdk::privilege::SETGID;
 use fs9_sdk::{Call, ErrorKind, NodeId, Result, XattrFlags};
 use rustix::fd::AsFd;
 use rustix::fs::{getxattr, listxattr, removexattr, setxattr};

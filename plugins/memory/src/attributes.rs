@@ -2,9 +2,9 @@
 
 use crate::file::{File, check_size};
 use crate::node::{Body, Node};
-use crate::privilege::{is_in_group, keeps_setgid_for_members, without_privileges};
 use crate::tree::Tree;
 use crate::xattr::{self, remove_capability};
+use fs9_sdk::privilege::{keeps_setgid_for_members, without_privileges};
 use fs9_sdk::{Attr, Call, Caller, ErrorKind, NodeId, Result, SetAttr, SetTime, Timestamp, XattrFlags};
 
 impl Tree {
@@ -135,7 +135,7 @@ impl Tree {
         let node = self.node(id)?;
         let is_list = name.starts_with(b"system.");
         let group = node.meta.lock().gid;
-        let drops_setgid = is_list && !is_in_group(&call.caller, group);
+        let drops_setgid = is_list && !call.caller.is_in_group(group);
         xattr::set(&node, &self.space, &xattr::Change { name, value, flags, drops_setgid })
     }
 }
@@ -147,5 +147,5 @@ fn takes_setgid(node: &Node, caller: &Caller) -> bool {
         let meta = node.meta.lock();
         (meta.permissions, meta.gid)
     };
-    keeps_setgid_for_members(permissions) && !is_in_group(caller, gid)
+    keeps_setgid_for_members(permissions) && !caller.is_in_group(gid)
 }

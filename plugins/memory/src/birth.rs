@@ -2,8 +2,8 @@
 
 use crate::acl::Acl;
 use crate::node::{Meta, Node};
-use crate::privilege::{SETGID, is_in_group, is_setgid_program};
 use crate::xattr::Extended;
+use fs9_sdk::privilege::{SETGID, is_setgid_program};
 use fs9_sdk::{Caller, FileType, Timestamp};
 
 /// What the creator asks for.
@@ -51,7 +51,7 @@ impl<'a> Maker<'a> {
             (meta.permissions & SETGID != 0).then_some(meta.gid)
         };
         let group = if new.is_setgid_program() { inherited() } else { None };
-        Maker { caller, vouched_group: group.filter(|&gid| is_in_group(caller, gid)) }
+        Maker { caller, vouched_group: group.filter(|&gid| caller.is_in_group(gid)) }
     }
 }
 

@@ -18,7 +18,6 @@ mod node;
 mod node_table;
 mod options;
 mod pages;
-mod privilege;
 mod provider;
 mod rename;
 mod space;
