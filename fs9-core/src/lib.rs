@@ -8,7 +8,6 @@
 //! global state; no thread exists without work. Nothing here knows a provider's name.
 #![forbid(unsafe_code)]
 
-mod bind;
 pub mod control;
 mod deadline;
 mod handles;
@@ -25,6 +24,7 @@ mod slot;
 mod statistics;
 mod sweeper;
 mod table;
+mod walk;
 mod watchdog;
 
 pub use deadline::Deadlines;

@@ -6,11 +6,12 @@
 
 use crate::layers::{Contain, Layers, Metrics, ReadOnly, Timeout};
 use crate::mount::Served;
+use crate::walk::{self, Stop};
 use crate::{
     CallPool, Mount, MountId, MountOptions, MountTable, OriginId, PlaceId, Statistics, VfsPath, Watchdog,
 };
 use arc_swap::{ArcSwap, Guard};
-use fs9_sdk::{Error, ErrorKind, Execution, Provider, Result};
+use fs9_sdk::{Error, ErrorKind, Execution, FileType, Provider, Result};
 use parking_lot::{Mutex, RwLock};
 use std::fmt;
 use std::sync::Arc;
@@ -99,10 +100,13 @@ impl Namespace {
         self.listeners.write().push(Arc::new(listener));
     }
 
-    /// Mounts a provider at a path, which need not exist: missing ancestors appear as directories of the table.
+    /// Mounts a provider at a path, which need not exist: missing ancestors appear as directories of the table. What
+    /// cannot be looked at now, because its provider fails, is taken for missing. (What is made there by others later is
+    /// hidden.) A `hidden` mount hides whatever is there.
     ///
     /// # Errors
-    /// `EBUSY` if something is mounted at that very path.
+    /// `EBUSY` if something is mounted at that very path, `ENOTDIR` if there or on the way is something else than a
+    /// directory.
     pub fn mount(
         &self,
         path: &VfsPath,
@@ -110,6 +114,9 @@ impl Namespace {
         options: MountOptions,
     ) -> Result<Arc<Mount>> {
         self.refuse_taken(path)?;
+        if !options.hidden {
+            self.refuse_hiding(path)?;
+        }
         let served = self.serve(provider, &options);
         self.publish(Mount::new(self.next_mount(), path.clone(), served, options, None))
     }
@@ -117,15 +124,16 @@ impl Namespace {
     /// Shows the directory at `source` also at `target`. What is mounted below `source` is not shown there.
     ///
     /// # Errors
-    /// `ENOENT` or `ENOTDIR` if `source` is no directory of a mount, `EBUSY` if something is mounted at `target`, and
-    /// those of looking `source` up.
+    /// `ENOENT` or `ENOTDIR` if `source` is no directory of a mount, and those of looking it up; for `target`, as
+    /// [`Namespace::mount`].
     pub fn bind(&self, source: &VfsPath, target: &VfsPath) -> Result<Arc<Mount>> {
         self.refuse_taken(target)?;
+        self.refuse_hiding(target)?;
         let table = self.table.load_full();
         let (origin, rest) = table.resolve(source).ok_or_else(|| {
             Error::new(ErrorKind::NotFound).during("bind").at(source).because("nothing is mounted there")
         })?;
-        let hold = crate::bind::find(origin, rest).map_err(|error| error.during("bind").at(source))?;
+        let hold = walk::to_directory(origin, rest).map_err(|stop| stop.error.during("bind").at(source))?;
         let (served, options) = (origin.served().clone(), origin.options().clone());
         self.publish(Mount::new(self.next_mount(), target.clone(), served, options, hold))
     }
@@ -202,6 +210,21 @@ impl Namespace {
         refuse_taken_in(&table, path)
     }
 
+    /// Refuses a path at which a directory would hide something else, as `mount(8)` does. No lock is held.
+    fn refuse_hiding(&self, path: &VfsPath) -> Result<()> {
+        let table = self.table.load_full();
+        let Some((below, rest)) = table.resolve(path) else { return Ok(()) };
+        let names_below = rest.clone().count();
+        let Err(Stop { names, obstacle: Some(kind), .. }) = walk::to_directory(below, rest) else {
+            return Ok(());
+        };
+        let mut ancestors = std::iter::successors(Some(path.clone()), VfsPath::parent);
+        let place = ancestors.nth(names_below - names).unwrap_or_else(VfsPath::root);
+        let why =
+            format!("{place} is a {}: choose a directory or a path that does not exist", words_of(kind));
+        Err(Error::new(ErrorKind::NotADirectory).during("mount at").at(path).because(why))
+    }
+
     fn publish(&self, mount: Mount) -> Result<Arc<Mount>> {
         let mount = Arc::new(mount);
         self.tell(&NamespaceChange::Mounting(&mount));
@@ -227,6 +250,19 @@ impl Namespace {
     fn tell(&self, change: &NamespaceChange<'_>) {
         let listeners = self.listeners.read().clone();
         listeners.iter().for_each(|listener| listener(change));
+    }
+}
+
+/// Returns a type as `stat(1)` calls it.
+fn words_of(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Regular => "regular file",
+        FileType::Directory => "directory",
+        FileType::Symlink => "symbolic link",
+        FileType::CharDevice => "character special file",
+        FileType::BlockDevice => "block special file",
+        FileType::Fifo => "fifo",
+        FileType::Socket => "socket",
     }
 }
 

@@ -59,3 +59,16 @@ fn a_source_beside_a_configuration_is_refused() {
     assert!(line.contains("give only MOUNTPOINT with --config"), "{line}");
     assert!(!scratch.is_mounted());
 }
+
+#[test]
+fn a_path_that_is_a_file_is_refused_and_nothing_is_mounted() {
+    let scratch = Scratch::new();
+    fs::write(scratch.source().join("frozen"), "kept").unwrap();
+    let config = scratch.write("fs9.toml", CONFIG);
+    let line = refuse(fs9(&["mount", "--config"]).arg(&config).arg(scratch.mnt()), 32);
+    assert!(
+        line.contains("mount at /frozen: not a directory (ENOTDIR): /frozen is a regular file"),
+        "{line}"
+    );
+    assert!(!scratch.is_mounted());
+}

@@ -83,6 +83,29 @@ fn a_refused_command_fails_the_write_and_ctl_tells_why() {
 }
 
 #[test]
+fn what_is_no_directory_is_not_mounted_over() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.source().join("dir")).unwrap();
+    fs::write(scratch.source().join("dir/file"), "kept").unwrap();
+    std::os::unix::fs::symlink("dir", scratch.source().join("link")).unwrap();
+    scratch.mount(scratch.source().to_str().unwrap(), "");
+    for (command, kind) in [
+        ("mount memory: /dir/file", "/dir/file is a regular file"),
+        ("mount memory: /dir/file/x", "/dir/file is a regular file"),
+        ("mount memory: /link", "/link is a symbolic link"),
+        ("bind /dir /dir/file", "/dir/file is a regular file"),
+    ] {
+        let refused = text(&scratch.shell(&format!("/bin/echo {command} > $m/.fs9/ctl")).stderr);
+        assert!(refused.contains("Not a directory"), "{command}: {refused}");
+        let answer = scratch.sh("cat $m/.fs9/ctl");
+        assert!(answer.starts_with("ENOTDIR\t") && answer.contains(kind), "{command}: {answer}");
+    }
+    assert_eq!(scratch.sh("cat $m/dir/file"), "kept");
+    scratch.sh("echo mount memory: /dir > $m/.fs9/ctl");
+    assert_eq!(scratch.sh("ls $m/dir"), "");
+}
+
+#[test]
 fn a_source_in_the_mount_itself_is_refused() {
     let scratch = Scratch::new();
     scratch.mount("memory:", "");

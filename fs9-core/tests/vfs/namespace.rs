@@ -83,6 +83,50 @@ fn a_path_that_has_a_mount_is_busy() {
 }
 
 #[test]
+fn a_mount_hides_nothing_but_directories() {
+    for execution in [Execution::Inline, Execution::MayBlock] {
+        let (namespace, tree) = (Namespace::new(), Tree::new(execution, &["dir/", "dir/file", "file"]));
+        namespace.mount(&path("/"), Arc::clone(&tree) as _, MountOptions::default()).unwrap();
+        let mount_at = |at: &str, hidden| {
+            let options = MountOptions { hidden, ..MountOptions::default() };
+            namespace.mount(&path(at), Tree::new(Execution::Inline, &[]), options).map(drop)
+        };
+        for (at, obstacle) in [
+            ("/file", "/file"),
+            ("/file/x/y", "/file"),
+            ("/dir/file", "/dir/file"),
+            ("/dir/file/x", "/dir/file"),
+        ] {
+            let why = format!(
+                "mount at {at}: not a directory (ENOTDIR): {obstacle} is a regular file: choose a directory or a path \
+                 that does not exist"
+            );
+            assert_eq!(mount_at(at, false).unwrap_err().to_string(), why);
+            let bound = namespace.bind(&path("/dir"), &path(at));
+            assert_eq!(bound.unwrap_err().kind(), ErrorKind::NotADirectory);
+        }
+        tree.wait_until(|_, lookups| lookups == 0);
+        for at in ["/dir", "/new/deep", "/other"] {
+            mount_at(at, false).unwrap();
+        }
+        mount_at("/file", true).unwrap();
+        tree.wait_until(|_, lookups| lookups == 0);
+    }
+}
+
+#[test]
+fn a_provider_that_fails_does_not_keep_others_from_being_mounted_below_it() {
+    let (namespace, tree) = (Namespace::new(), Tree::new(Execution::MayBlock, &["file"]));
+    let call_timeout = std::time::Duration::from_millis(30);
+    let options = MountOptions { call_timeout, ..MountOptions::default() };
+    namespace.mount(&path("/"), Arc::clone(&tree) as _, options).unwrap();
+    tree.hang(true);
+    mount(&namespace, "/new");
+    tree.hang(false);
+    tree.wait_until(|waiting, lookups| waiting == 0 && lookups == 0);
+}
+
+#[test]
 fn every_ancestor_of_a_mount_is_a_place_with_a_name_and_a_parent() {
     let namespace = Namespace::new();
     let deep = mount(&namespace, "/a/b/c");

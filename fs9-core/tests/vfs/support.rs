@@ -99,10 +99,10 @@ impl Provider for Tree {
         self.opened.notify_all();
         let mut state = self.opened.wait_while(state, |state| state.hangs).unwrap();
         state.waiting -= 1;
+        self.opened.notify_all();
         let key = (parent, name.as_bytes().to_vec());
         let node = *self.entries.get(&key).ok_or(ErrorKind::NotFound)?;
         *state.lookups.entry(node).or_default() += 1;
-        self.opened.notify_all();
         Ok(Entry { node, attr: self.attr(node) })
     }
 
