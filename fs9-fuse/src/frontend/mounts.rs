@@ -109,10 +109,11 @@ impl Frontend {
         let known =
             if parent == PlaceId::ROOT { Some(Ino::ROOT) } else { self.places.lock().get(&parent).copied() };
         self.drop_vanished_places();
-        let Some(ino) = known else { return };
-        self.adopt_places(ino, mount);
-        kernel.invalidate_entry(ino, &name);
-        kernel.invalidate_inode(ino, true);
+        if let Some(ino) = known {
+            self.adopt_places(ino, mount);
+            kernel.invalidate_entry(ino, &name);
+            kernel.invalidate_inode(ino, true);
+        }
         if self.is_shown_twice(mount) {
             // From now on nothing of it is cached; what was cached before goes now.
             self.tell_of_everything(kernel, mount.origin());

@@ -147,6 +147,23 @@ fn a_bind_shows_the_same_files_without_stale_caches() {
     assert!(fs::metadata(path.join("d/f")).is_err());
 }
 
+/// Symptom: after a bind into a directory that nobody had looked at, the first path showed old sizes for a day. Cause: where
+/// the kernel did not know the directory of the bind, it was not told to forget the files either. Fix: it always is.
+#[test]
+fn a_bind_below_a_directory_that_nobody_looked_at_shows_nothing_stale() {
+    let mounted = Mounted::of(memory());
+    let path = mounted.path();
+    mounted.mount("/x/other", memory());
+    mounted.settle();
+    fs::create_dir(path.join("d")).unwrap();
+    fs::write(path.join("d/f"), b"old").unwrap();
+    assert_eq!(fs::metadata(path.join("d/f")).unwrap().len(), 3);
+    mounted.bind("/d", "/x/bound").unwrap();
+    mounted.settle();
+    fs::write(path.join("x/bound/f"), b"longer").unwrap();
+    assert_eq!(fs::metadata(path.join("d/f")).unwrap().len(), 6);
+}
+
 /// Symptom: a running program lost its bytes to an open for reading with `O_TRUNC` through a bind. Cause: the frontend knew
 /// by their inodes which files run, and a bind shows a file under another one. Fix: it knows them by their nodes.
 #[test]
