@@ -8,8 +8,10 @@
 //! global state; no thread exists without work. Nothing here knows a provider's name.
 #![forbid(unsafe_code)]
 
+mod bind;
 pub mod control;
 mod deadline;
+mod empty;
 mod handles;
 mod histogram;
 mod id;

@@ -121,23 +121,6 @@ impl Namespace {
         self.publish(Mount::new(self.next_mount(), path.clone(), served, options, None))
     }
 
-    /// Shows the directory at `source` also at `target`. What is mounted below `source` is not shown there.
-    ///
-    /// # Errors
-    /// `ENOENT` or `ENOTDIR` if `source` is no directory of a mount, and those of looking it up; for `target`, as
-    /// [`Namespace::mount`].
-    pub fn bind(&self, source: &VfsPath, target: &VfsPath) -> Result<Arc<Mount>> {
-        self.refuse_taken(target)?;
-        self.refuse_hiding(target)?;
-        let table = self.table.load_full();
-        let (origin, rest) = table.resolve(source).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound).during("bind").at(source).because("nothing is mounted there")
-        })?;
-        let hold = walk::to_directory(origin, rest).map_err(|stop| stop.error.during("bind").at(source))?;
-        let (served, options) = (origin.served().clone(), origin.options().clone());
-        self.publish(Mount::new(self.next_mount(), target.clone(), served, options, hold))
-    }
-
     /// Takes away what is mounted at a path. With `lazy`, also what is in use: it and all that is mounted below it
     /// vanish from the table at once, while what is open goes on until it is closed.
     ///
@@ -180,7 +163,7 @@ impl Namespace {
         removed.iter().for_each(|mount| mount.detach());
     }
 
-    fn serve(&self, provider: Arc<dyn Provider>, options: &MountOptions) -> Served {
+    pub(crate) fn serve(&self, provider: Arc<dyn Provider>, options: &MountOptions) -> Served {
         let origin = OriginId(self.last_origin.fetch_add(1, Ordering::Relaxed) + 1);
         let statistics = Arc::<Statistics>::default();
         let read_only = options.read_only || provider.capabilities().read_only;
@@ -201,17 +184,17 @@ impl Namespace {
         Served { origin, provider, capabilities, pool, statistics, backing_withdrawn_by }
     }
 
-    fn next_mount(&self) -> MountId {
+    pub(crate) fn next_mount(&self) -> MountId {
         MountId(self.last_mount.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    fn refuse_taken(&self, path: &VfsPath) -> Result<()> {
+    pub(crate) fn refuse_taken(&self, path: &VfsPath) -> Result<()> {
         let table = self.table.load();
         refuse_taken_in(&table, path)
     }
 
     /// Refuses a path at which a directory would hide something else, as `mount(8)` does. No lock is held.
-    fn refuse_hiding(&self, path: &VfsPath) -> Result<()> {
+    pub(crate) fn refuse_hiding(&self, path: &VfsPath) -> Result<()> {
         let table = self.table.load_full();
         let Some((below, rest)) = table.resolve(path) else { return Ok(()) };
         let names_below = rest.clone().count();
@@ -226,20 +209,28 @@ impl Namespace {
     }
 
     fn publish(&self, mount: Mount) -> Result<Arc<Mount>> {
-        let mount = Arc::new(mount);
-        self.tell(&NamespaceChange::Mounting(&mount));
-        let entry;
+        Ok(self.publish_all(vec![mount])?.swap_remove(0))
+    }
+
+    /// Puts mounts into the table in one step: all, or none if one of their paths is taken.
+    pub(crate) fn publish_all(&self, mounts: Vec<Mount>) -> Result<Vec<Arc<Mount>>> {
+        let mounts: Vec<Arc<Mount>> = mounts.into_iter().map(Arc::new).collect();
+        mounts.iter().for_each(|mount| self.tell(&NamespaceChange::Mounting(mount)));
+        let mut entries = Vec::with_capacity(mounts.len());
         {
             let mut writer = self.writer.lock();
-            let before = self.table.load_full();
-            refuse_taken_in(&before, mount.path())?;
-            let mut table = MountTable::clone(&before);
-            table.insert(Arc::clone(&mount), &mut writer.last_place);
-            entry = changed_entry(&before, &mount);
+            let mut table = MountTable::clone(&self.table.load_full());
+            for mount in &mounts {
+                refuse_taken_in(&table, mount.path())?;
+                entries.push(changed_entry(&table, mount));
+                table.insert(Arc::clone(mount), &mut writer.last_place);
+            }
             self.table.store(Arc::new(table));
         }
-        self.tell(&NamespaceChange::Mounted { mount: &mount, entry });
-        Ok(mount)
+        for (mount, entry) in mounts.iter().zip(entries) {
+            self.tell(&NamespaceChange::Mounted { mount, entry });
+        }
+        Ok(mounts)
     }
 
     /// Returns the entry by which the present table would show a mount that it does not hold.

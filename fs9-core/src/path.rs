@@ -92,6 +92,15 @@ impl VfsPath {
         VfsPath(joined.into_boxed_slice())
     }
 
+    /// Returns where this path, which lies at or below `from`, is after `from` has moved to `to`.
+    ///
+    /// # Panics
+    /// If it does not lie there.
+    pub(crate) fn moved(&self, from: &VfsPath, to: &VfsPath) -> VfsPath {
+        assert!(self.starts_with(from), "{self} is not below {from}");
+        self.components().skip(from.components().count()).fold(to.clone(), |path, name| path.join(name))
+    }
+
     /// Returns whether this path is `ancestor` or lies below it.
     pub fn starts_with(&self, ancestor: &VfsPath) -> bool {
         let Some(rest) = self.0.strip_prefix(&*ancestor.0) else {
@@ -217,6 +226,18 @@ mod tests {
         assert_eq!(walked, path("/usr/share/x"));
         assert_eq!(VfsPath::root().parent(), None);
         assert_eq!(VfsPath::root().name(), None);
+    }
+
+    #[test]
+    fn what_lies_below_a_path_moves_with_it() {
+        for (at, from, to, moved) in [
+            ("/a/b/c", "/a", "/x", "/x/b/c"),
+            ("/a/b", "/a/b", "/x/y", "/x/y"),
+            ("/a", "/", "/x", "/x/a"),
+            ("/a/b", "/a", "/", "/b"),
+        ] {
+            assert_eq!(path(at).moved(&path(from), &path(to)), path(moved));
+        }
     }
 
     #[test]

@@ -43,6 +43,15 @@ fn a_configuration_mounts_providers_at_paths_and_binds_them() {
 }
 
 #[test]
+fn a_bind_of_a_way_to_mounts_shows_them() {
+    let scratch = Scratch::new();
+    let config =
+        scratch.write("fs9.toml", &CONFIG.replace("\"/deep/below/scratch\"\ntarget", "\"/deep\"\ntarget"));
+    succeed(fs9(&["mount", "--config"]).arg(&config).arg(scratch.mnt()));
+    scratch.sh("echo kept > $m/deep/below/scratch/file && grep -q kept $m/short/below/scratch/file");
+}
+
+#[test]
 fn options_of_the_command_line_go_over_those_of_the_file() {
     let scratch = Scratch::new();
     let config = scratch.write("fs9.toml", &CONFIG.replace("attr_timeout=2", "ro,fsname=from-the-file"));

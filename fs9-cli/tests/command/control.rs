@@ -41,6 +41,21 @@ fn a_bind_shows_a_directory_at_a_second_path() {
 }
 
 #[test]
+fn a_bind_of_a_directory_that_leads_to_mounts_shows_them() {
+    let scratch = Scratch::new();
+    scratch.mount("memory:", "");
+    scratch.sh("echo mount memory: /way/to/a > $m/.fs9/ctl && echo same > $m/way/to/a/file");
+    scratch.sh("echo bind /way /seen > $m/.fs9/ctl");
+    assert_eq!(scratch.sh("cat $m/.fs9/ctl"), "ok\tbound /way at /seen\n");
+    assert_eq!(scratch.sh("cat $m/seen/to/a/file"), "same\n");
+    let shown = scratch.sh("cut -f 3-5 $m/.fs9/mounts");
+    assert!(shown.contains("/seen\tbind\t/way\n") && shown.contains("/seen/to/a\tmemory\t"), "{shown}");
+    assert!(!scratch.shell("/bin/echo unmount /seen > $m/.fs9/ctl").status.success());
+    scratch.sh("echo unmount -l /seen > $m/.fs9/ctl");
+    assert_eq!(scratch.sh("ls $m"), "way\n");
+}
+
+#[test]
 fn paths_with_blanks_are_quoted_or_escaped() {
     let scratch = Scratch::new();
     scratch.mount("memory:", "");

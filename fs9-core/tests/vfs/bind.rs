@@ -1,9 +1,9 @@
 //! What a bind promises.
 
 use crate::support::Tree;
-use fs9_core::{MountOptions, Namespace, VfsPath};
-use fs9_sdk::{ErrorKind, Execution, NodeId};
-use std::sync::Arc;
+use fs9_core::{ChangedEntry, MountOptions, Namespace, NamespaceChange, VfsPath};
+use fs9_sdk::{Call, Caller, ErrorKind, Execution, Name, NodeId};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const PATHS: &[&str] = &["dir/", "dir/sub/", "dir/sub/deep/", "file"];
@@ -64,6 +64,102 @@ fn a_bind_of_the_root_of_a_mount_needs_no_lookup() {
     let (namespace, tree) = tree_at_src(Execution::Inline, PATIENT);
     let bound = namespace.bind(&path("/src"), &path("/dst")).unwrap();
     assert_eq!((bound.root(), tree.lookups()), (NodeId::ROOT, 0));
+}
+
+/// A root, and below its missing directory `/way` the mounts `/way/a` with one in it, `/way/to/b`, and a hidden one.
+fn ways() -> Arc<Namespace> {
+    let namespace = Namespace::new();
+    for (at, hidden) in [
+        ("/", false),
+        ("/way/a", false),
+        ("/way/a/dir/inner", false),
+        ("/way/to/b", false),
+        ("/way/.hidden", true),
+    ] {
+        let options = MountOptions { hidden, ..MountOptions::default() };
+        namespace.mount(&path(at), Tree::new(Execution::Inline, PATHS), options).unwrap();
+    }
+    namespace
+}
+
+#[test]
+fn a_bind_of_a_way_to_mounts_shows_each_of_them_below_the_target() {
+    let namespace = ways();
+    let bound = namespace.bind(&path("/way"), &path("/dst")).unwrap();
+    assert_eq!((bound.path(), bound.options().source.as_str()), (&path("/dst"), "/way"));
+    let table = namespace.table();
+    for (origin, shown) in
+        [("/way/a", "/dst/a"), ("/way/a/dir/inner", "/dst/a/dir/inner"), ("/way/to/b", "/dst/to/b")]
+    {
+        let [origin, shown] = [origin, shown].map(path).map(|at| table.place(&at).unwrap());
+        let (origin, shown) = (table.mount_at(origin).unwrap(), table.mount_at(shown).unwrap());
+        assert_eq!((origin.origin(), origin.root()), (shown.origin(), shown.root()));
+        assert_ne!(origin.id(), shown.id(), "a mount of its own, so that EXDEV and EBUSY are decided for it");
+    }
+    assert_eq!(table.place(&path("/dst/.hidden")), None);
+    assert!(table.mount_at(table.place(&path("/dst/to")).unwrap()).is_none(), "it is but a way again");
+}
+
+#[test]
+fn the_directory_that_stands_for_a_way_is_empty_and_read_only() {
+    let namespace = ways();
+    let bound = namespace.bind(&path("/way"), &path("/dst")).unwrap();
+    let (provider, call) = (bound.provider(), Call::by(Caller::ROOT));
+    let attr = provider.getattr(&call, bound.root(), None).unwrap();
+    assert_eq!((attr.kind, attr.permissions), (fs9_sdk::FileType::Directory, 0o555));
+    let name = Name::new(b"a").unwrap();
+    assert_eq!(provider.lookup(&call, bound.root(), name).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(provider.mkdir(&call, bound.root(), name, 0o777).unwrap_err().kind(), ErrorKind::ReadOnly);
+    assert!(bound.capabilities().read_only);
+}
+
+#[test]
+fn a_bind_of_a_way_goes_as_it_came_and_leaves_its_source() {
+    let namespace = ways();
+    let before = namespace.table().mounts().count();
+    namespace.bind(&path("/way"), &path("/dst")).unwrap();
+    assert_eq!(namespace.unmount(&path("/dst"), false).unwrap_err().kind(), ErrorKind::Busy);
+    namespace.unmount(&path("/dst"), true).unwrap();
+    assert_eq!((namespace.table().mounts().count(), namespace.table().place(&path("/dst"))), (before, None));
+}
+
+#[test]
+fn a_bind_of_a_way_may_lie_in_it_and_be_bound_again() {
+    let namespace = ways();
+    namespace.bind(&path("/way"), &path("/way/again")).unwrap();
+    namespace.bind(&path("/way/to"), &path("/way/again/more")).unwrap();
+    let table = namespace.table();
+    for at in ["/way/again/to/b", "/way/again/a/dir/inner", "/way/again/more/b"] {
+        assert!(table.place(&path(at)).is_some_and(|place| table.mount_at(place).is_some()), "{at}");
+    }
+    assert_eq!(table.place(&path("/way/again/again")), None);
+}
+
+#[test]
+fn a_bind_of_a_way_appears_whole_or_not_at_all() {
+    let namespace = ways();
+    namespace.mount(&path("/dst/to/b"), Tree::new(Execution::Inline, &[]), MountOptions::default()).unwrap();
+    let before = namespace.table().mounts().count();
+    let refused = namespace.bind(&path("/way"), &path("/dst")).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Busy);
+    assert!(refused.to_string().contains("/dst/to/b"), "{refused}");
+    assert_eq!(namespace.table().mounts().count(), before);
+}
+
+#[test]
+fn listeners_are_told_of_each_mount_of_a_bind_with_the_entry_that_shows_it() {
+    let (namespace, told) = (ways(), Arc::new(Mutex::new(Vec::new())));
+    let log = Arc::clone(&told);
+    namespace.on_change(Box::new(move |change| {
+        if let NamespaceChange::Mounted { mount, entry: Some(ChangedEntry { name, .. }) } = change {
+            log.lock().unwrap().push((mount.path().to_string(), String::from_utf8(name.clone()).unwrap()));
+        }
+    }));
+    namespace.bind(&path("/way"), &path("/dst")).unwrap();
+    let mut told = told.lock().unwrap().clone();
+    told.sort();
+    let expected = [("/dst", "dst"), ("/dst/a", "a"), ("/dst/a/dir/inner", "dir"), ("/dst/to/b", "to")];
+    assert_eq!(told, expected.map(|(at, name)| (at.to_owned(), name.to_owned())));
 }
 
 #[test]

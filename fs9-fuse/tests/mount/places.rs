@@ -147,6 +147,41 @@ fn a_bind_shows_the_same_files_without_stale_caches() {
     assert!(fs::metadata(path.join("d/f")).is_err());
 }
 
+#[test]
+fn a_bind_of_a_directory_without_provider_shows_the_mounts_below_it() {
+    let mounted = Mounted::of(memory());
+    let path = mounted.path();
+    mounted.mount("/way/to/a", memory());
+    mounted.mount("/way/b", memory());
+    mounted.settle();
+    fs::write(path.join("way/to/a/f"), b"old").unwrap();
+    assert_eq!(names(&path.join("way")), ["b", "to"]);
+    mounted.bind("/way", "/dst").unwrap();
+    mounted.settle();
+    assert_eq!(
+        (names(path), names(&path.join("dst"))),
+        (vec!["dst".into(), "way".into()], vec!["b".into(), "to".into()])
+    );
+    fs::write(path.join("dst/to/a/f"), b"longer").unwrap();
+    assert_eq!(fs::read(path.join("way/to/a/f")).unwrap(), b"longer");
+    assert_eq!(fs::metadata(path.join("dst")).unwrap().permissions().mode() & 0o7777, 0o555);
+    for (result, errno) in [
+        (fs::create_dir(path.join("dst/x")), 30),
+        (fs::create_dir(path.join("dst/to/x")), 30),
+        (fs::remove_dir(path.join("dst/to/a")), 16),
+        (fs::remove_dir(path.join("dst/to")), 16),
+        (fs::rename(path.join("dst"), path.join("moved")), 16),
+        (fs::rename(path.join("dst/to/a/f"), path.join("way/to/a/g")), 18),
+        (fs::rename(path.join("dst/to/a/f"), path.join("dst/b/f")), 18),
+    ] {
+        assert_eq!(result.unwrap_err().raw_os_error(), Some(errno));
+    }
+    mounted.namespace.unmount(&VfsPath::parse(b"/dst").unwrap(), true).unwrap();
+    mounted.settle();
+    assert_eq!(names(path), ["way"]);
+    assert_eq!(fs::read(path.join("way/to/a/f")).unwrap(), b"longer");
+}
+
 /// Symptom: after a bind into a directory that nobody had looked at, the first path showed old sizes for a day. Cause: where
 /// the kernel did not know the directory of the bind, it was not told to forget the files either. Fix: it always is.
 #[test]
