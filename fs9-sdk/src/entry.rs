@@ -16,7 +16,8 @@ bitflags! {
     /// How an open file or directory wants to be treated by caches.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
     pub struct OpenTraits: u32 {
-        /// Every read and write reaches the provider; nothing is cached.
+        /// Every read and write reaches the provider, whatever the size says; nothing is cached. Of a directory: its
+        /// listing is not cached.
         const DIRECT_IO = 1;
         /// What was cached by earlier opens is still true.
         const KEEP_CACHE = 1 << 1;

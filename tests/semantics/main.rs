@@ -4,6 +4,7 @@
 
 mod attacker;
 mod descriptors;
+mod generated;
 mod identity;
 mod locks;
 mod mounts;

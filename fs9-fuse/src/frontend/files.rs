@@ -351,8 +351,9 @@ impl Frontend {
     fn directory_traits(&self, view: &MountView, ino: Ino, opened: &Opened) -> OpenTraits {
         let mut traits = opened.traits;
         let known = opened.attr.is_some() || view.mount.capabilities().complete_changes;
-        if view.is_shared() || !(known || traits.contains(OpenTraits::CACHE_DIR)) {
-            traits.remove(OpenTraits::CACHE_DIR | OpenTraits::KEEP_CACHE);
+        let forbidden = view.is_shared() || traits.contains(OpenTraits::DIRECT_IO);
+        if forbidden || !(known || traits.contains(OpenTraits::CACHE_DIR)) {
+            traits.remove(OpenTraits::DIRECT_IO | OpenTraits::CACHE_DIR | OpenTraits::KEEP_CACHE);
             return traits;
         }
         traits.insert(OpenTraits::CACHE_DIR);

@@ -22,6 +22,25 @@ const HANDLE_DEVICES_MAX: usize = 64;
 /// (`statfs(2)`).
 const REMOTE: [u32; 7] = [0x6969, 0x517b, 0xfe53_4d42, 0xff53_4d42, 0x00c3_6400, 0x5346_414f, 0x6573_5546];
 
+/// Magic numbers of file systems whose files come about as they are read, so that neither sizes nor times tell what is
+/// in them: proc, sysfs, cgroup, cgroup2, debugfs, tracefs, securityfs, configfs, SELinux, Smack, resctrl, binfmt_misc,
+/// fusectl (`statfs(2)`, `fs/configfs/mount.c` and `fs/fuse/control.c` of Linux).
+const GENERATED: [u32; 13] = [
+    0x9fa0,
+    0x6265_6572,
+    0x0027_e0eb,
+    0x6367_7270,
+    0x6462_6720,
+    0x7472_6163,
+    0x7363_6673,
+    0x6265_6570,
+    0xf97c_ff8c,
+    0x4341_5d53,
+    0x0765_5821,
+    0x4249_4e4d,
+    0x6573_5543,
+];
+
 /// One device.
 #[derive(Debug)]
 pub(crate) struct Device {
@@ -33,6 +52,8 @@ pub(crate) struct Device {
     mount: Option<OwnedFd>,
     /// Writes may fail as late as at close.
     pub(crate) flushes: bool,
+    /// What is in its files comes about as they are read.
+    generated: bool,
 }
 
 impl Device {
@@ -75,6 +96,11 @@ impl Devices {
         if index == ROOT_DEVICE { 0 } else { self.get(index).public }
     }
 
+    /// Returns whether the files of a device come about as they are read, whatever their sizes and times say.
+    pub(crate) fn is_generated(&self, index: u32) -> bool {
+        if index == ROOT_DEVICE { self.root.generated } else { self.get(index).generated }
+    }
+
     /// Returns whether an object is on a device.
     pub(crate) fn holds(&self, index: u32, stat: &Stat) -> bool {
         if index == ROOT_DEVICE {
@@ -110,9 +136,10 @@ impl Devices {
 /// Finds out what a device can do.
 fn inspect(file: impl AsFd, stat: &Stat, public: u64, wants_handles: bool) -> Device {
     let kind = fstatfs(&file).map(|statfs| statfs.f_type as u32);
-    let flushes = kind.is_ok_and(|kind| REMOTE.contains(&kind));
+    let is_among = |kinds: &[u32]| kind.is_ok_and(|kind| kinds.contains(&kind));
+    let (flushes, generated) = (is_among(&REMOTE), is_among(&GENERATED));
     let mount = if wants_handles { mount_descriptor(&file) } else { None };
-    Device { number: stat.device, public, mount, flushes }
+    Device { number: stat.device, public, mount, flushes, generated }
 }
 
 /// Returns a descriptor for `open_by_handle_at(2)`, after a handle has made the way there and back.

@@ -6,7 +6,8 @@
 //! What becomes of open flags: `O_APPEND` is kept, so that appenders through the mount and behind it never overwrite
 //! each other (with a write-back cache the kernel computes offsets, and it is dropped); `O_DIRECT` is dropped, since
 //! buffers of requests are not aligned (a lent descriptor still serves direct I/O: the kernel asks the file system,
-//! not the flag); `O_NONBLOCK` means nothing for regular files.
+//! not the flag); `O_NONBLOCK` means nothing for regular files, except generated ones, where it is always set: a read
+//! that waits would hold up the thread that serves others.
 
 use crate::LocalProvider;
 use crate::node::Node;
@@ -20,7 +21,7 @@ use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{
     FallocateFlags, Mode, OFlags, SeekFrom, copy_file_range, fallocate, fdatasync, fsync, seek,
 };
-use rustix::io::{pread, pwrite, retry_on_intr};
+use rustix::io::{Errno, pread, pwrite, retry_on_intr};
 
 /// Flags that reach the backing file as they are.
 const KEPT: OpenFlags =
@@ -46,7 +47,12 @@ impl LocalProvider {
             self.writable()?;
         }
         let permit = self.files.permit()?;
-        let open = || self.reopen_for(node, self.backing_flags(flags));
+        let mut backing_flags = self.backing_flags(flags);
+        if self.devices.is_generated(node.device) {
+            // Some of these files wait for what is to be read (`/proc/kmsg`).
+            backing_flags |= OFlags::NONBLOCK;
+        }
+        let open = || self.reopen_for(node, backing_flags);
         let fd = if flags.contains(OpenFlags::TRUNCATE) {
             self.changing(call, self.keeps(call.caller.uid != 0, id), open)?
         } else {
@@ -75,7 +81,9 @@ impl LocalProvider {
     fn opened(&self, file: OpenFile, stat: &Stat) -> Opened {
         let flushes = file.writable && self.devices.get(file.device).flushes;
         let attr = stat.attr(self.devices.public(file.device));
-        let traits = if flushes { OpenTraits::empty() } else { OpenTraits::NO_FLUSH };
+        let mut traits = if flushes { OpenTraits::empty() } else { OpenTraits::NO_FLUSH };
+        // The kernel would not read beyond a size that is mostly 0.
+        traits.set(OpenTraits::DIRECT_IO, self.devices.is_generated(file.device));
         Opened { handle: self.files.insert(file), attr: Some(attr), traits }
     }
 
@@ -163,7 +171,12 @@ impl LocalProvider {
 
     pub(crate) fn do_read(&self, file: OpenNode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let open = self.files.file(file.handle)?;
-        retry_on_intr(|| pread(&open.descriptor, &mut *buffer, offset)).map_err(refused)
+        let read = match retry_on_intr(|| pread(&open.descriptor, &mut *buffer, offset)) {
+            // Some generated files are streams (`trace_pipe`).
+            Err(Errno::SPIPE) => rustix::io::read(&open.descriptor, &mut *buffer),
+            read => read,
+        };
+        read.map_err(refused)
     }
 
     pub(crate) fn do_write(
@@ -177,7 +190,11 @@ impl LocalProvider {
         let open = self.files.file(file.handle)?;
         let keep = self.keeps(options.kill_privileges, open.node);
         self.changing(call, keep, || {
-            retry_on_intr(|| pwrite(&open.descriptor, data, offset)).map_err(refused)
+            let written = match retry_on_intr(|| pwrite(&open.descriptor, data, offset)) {
+                Err(Errno::SPIPE) => rustix::io::write(&open.descriptor, data),
+                written => written,
+            };
+            written.map_err(refused)
         })
     }
 
@@ -244,6 +261,9 @@ impl LocalProvider {
     pub(crate) fn lend(&self, file: OpenNode, borrow: &mut dyn FnMut(BorrowedFd<'_>)) -> bool {
         use rustix::fd::AsFd;
         let Some(open) = self.files.get(file.handle).filter(|_| self.switching) else { return false };
+        if self.devices.is_generated(open.device) {
+            return false;
+        }
         borrow(open.descriptor.as_fd());
         true
     }

@@ -46,7 +46,9 @@ impl LocalProvider {
         let directory =
             OpenDirectory { descriptor, device: node.device, listing: Mutex::default(), _permit: permit };
         let handle: FileHandle = self.files.insert_directory(directory);
-        Ok(Opened { handle, attr: None, traits: OpenTraits::empty() })
+        let mut traits = OpenTraits::empty();
+        traits.set(OpenTraits::DIRECT_IO, self.devices.is_generated(node.device));
+        Ok(Opened { handle, attr: None, traits })
     }
 
     pub(crate) fn do_readdir(

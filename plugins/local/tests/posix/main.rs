@@ -3,6 +3,7 @@
 
 mod attacker;
 mod bounds;
+mod generated;
 mod ground;
 mod identity;
 mod ioctls;
