@@ -105,6 +105,47 @@ fn privileges_are_lost_as_natively_without_passthrough() {
     compare("allow_other,suid,passthrough=off");
 }
 
+/// The group that some belong to besides their own.
+const TEAM: u32 = 61_077;
+
+/// Makes Alice's file of a group, with set-group-ID but without group execution; returns the mode after the deed.
+fn mode_for_member(dir: &Path, group: u32, (actor, groups): (Actor, &[u32]), deed: Deed) -> u32 {
+    let path = dir.join("locked");
+    drop(std::fs::remove_file(&path));
+    std::fs::write(&path, b"0123456789").unwrap();
+    std::os::unix::fs::chown(&path, Some(Actor::ALICE.uid), Some(group)).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o2666)).unwrap();
+    actor.run_in(groups, || deed(&path));
+    std::fs::metadata(&path).unwrap().mode() & 0o7777
+}
+
+#[test]
+fn set_group_id_without_execution_stays_for_members_of_the_group() {
+    if !require_root() {
+        return;
+    }
+    let to_team: (&str, Deed) = ("chown to the team", |path| {
+        rustix::fs::chownat(CWD, path, None, Some(rustix::fs::Gid::from_raw(TEAM)), AtFlags::empty()).ok();
+    });
+    let mounts = ["allow_other,suid", "allow_other,suid,passthrough=off"].map(Mounted::local);
+    let [.., native] = &mounts.each_ref().map(|mount| mount.outside("native"));
+    std::fs::create_dir(native).unwrap();
+    let mut stayed = 0;
+    for mount in mounts.iter().chain([&Mounted::memory("allow_other,suid,mode=777")]) {
+        for group in [TEAM, Actor::ALICE.gid] {
+            for who in [(Actor::ALICE, &[TEAM][..]), (Actor::BOB, &[TEAM]), (Actor::BOB, &[])] {
+                for (what, deed) in DEEDS.into_iter().chain([to_team]) {
+                    let there = mode_for_member(native, group, who, deed);
+                    let here = mode_for_member(&mount.path(""), group, who, deed);
+                    assert_eq!(here, there, "{what} by {who:?} of {group}: {here:o}, natively {there:o}");
+                    stayed += usize::from(there == 0o2666 && group == TEAM && !who.1.is_empty());
+                }
+            }
+        }
+    }
+    assert!(stayed > 0, "the bit stays natively");
+}
+
 #[test]
 fn privileges_set_while_a_writer_has_the_file_open_are_lost_at_its_next_write() {
     if !require_root() {

@@ -23,8 +23,18 @@ impl Actor {
     /// # Panics
     /// As `deed` does.
     pub fn run<T: Send>(self, deed: impl FnOnce() -> T + Send) -> T {
+        self.run_in(&[], deed)
+    }
+
+    /// Runs `deed` as [`Actor::run`] does, in further groups.
+    ///
+    /// # Panics
+    /// As `deed` does, and where the groups are refused.
+    pub fn run_in<T: Send>(self, groups: &[u32], deed: impl FnOnce() -> T + Send) -> T {
+        let groups: Vec<_> = groups.iter().copied().map(rustix::thread::Gid::from_raw).collect();
         std::thread::scope(|scope| {
             let thread = scope.spawn(move || {
+                rustix::thread::set_thread_groups(&groups).expect("groups of this thread");
                 setfsgid(Gid::from_raw(self.gid));
                 setfsuid(Uid::from_raw(self.uid));
                 deed()

@@ -45,14 +45,14 @@ impl LocalProvider {
         self.writable()?;
         let node = self.node(id)?;
         if changes.uid.is_some() || changes.gid.is_some() {
-            self.change_owner(call, &node, &changes)?;
+            self.change_owner(call, id, &node, &changes)?;
         }
         if let Some(permissions) = changes.permissions {
             self.change_permissions(&node, permissions)?;
         }
         if let Some(size) = changes.size {
-            let keep = self.keeps(changes.kill_privileges, id);
-            self.changing(call, keep, || self.change_size(&node, handle, size))?;
+            let file = (id, &node.descriptor);
+            self.changing(call, changes.kill_privileges, file, || self.change_size(&node, handle, size))?;
         }
         if changes.atime.is_some() || changes.mtime.is_some() {
             let times = Timestamps {
@@ -66,10 +66,10 @@ impl LocalProvider {
 
     /// The kernel strips privileges of files at a change of owner, also for root; with `CAP_FSETID` it keeps a
     /// set-group-ID bit without group execute, which is no privilege (`chown_common`, `setattr_should_drop_sgid`).
-    fn change_owner(&self, call: &Call, node: &Node, changes: &SetAttr) -> Result<()> {
-        let keep = node.privileged && (call.caller.uid == 0 || !changes.kill_privileges);
+    fn change_owner(&self, call: &Call, id: NodeId, node: &Node, changes: &SetAttr) -> Result<()> {
+        let kill = call.caller.uid != 0 && changes.kill_privileges;
         let (uid, gid) = (changes.uid.map(Uid::from_raw), changes.gid.map(Gid::from_raw));
-        self.changing(call, keep, || {
+        self.changing(call, kill, (id, &node.descriptor), || {
             chownat(&node.descriptor, c"", uid, gid, AtFlags::EMPTY_PATH).map_err(refused)
         })
     }

@@ -54,7 +54,7 @@ impl LocalProvider {
         }
         let open = || self.reopen_for(node, backing_flags);
         let fd = if flags.contains(OpenFlags::TRUNCATE) {
-            self.changing(call, self.keeps(call.caller.uid != 0, id), open)?
+            self.changing(call, call.caller.uid != 0, (id, &node.descriptor), open)?
         } else {
             open()?
         };
@@ -188,8 +188,7 @@ impl LocalProvider {
         options: WriteOptions,
     ) -> Result<usize> {
         let open = self.files.file(file.handle)?;
-        let keep = self.keeps(options.kill_privileges, open.node);
-        self.changing(call, keep, || {
+        self.changing(call, options.kill_privileges, (open.node, &open.descriptor), || {
             let written = match retry_on_intr(|| pwrite(&open.descriptor, data, offset)) {
                 Err(Errno::SPIPE) => rustix::io::write(&open.descriptor, data),
                 written => written,
@@ -227,7 +226,7 @@ impl LocalProvider {
     ) -> Result<()> {
         let open = self.files.file(file.handle)?;
         let mode = FallocateFlags::from_bits_retain(mode.bits());
-        self.changing(call, self.keeps(call.caller.uid != 0, open.node), || {
+        self.changing(call, call.caller.uid != 0, (open.node, &open.descriptor), || {
             fallocate(&open.descriptor, mode, offset, length).map_err(refused)
         })
     }
@@ -245,7 +244,7 @@ impl LocalProvider {
         let ((source, mut from), (target, mut to)) = (range.source, range.target);
         let (source, target) = (self.files.file(source.handle)?, self.files.file(target.handle)?);
         let length = usize::try_from(range.length).unwrap_or(usize::MAX);
-        self.changing(call, self.keeps(call.caller.uid != 0, target.node), || {
+        self.changing(call, call.caller.uid != 0, (target.node, &target.descriptor), || {
             let copied = copy_file_range(
                 &source.descriptor,
                 Some(&mut from),

@@ -7,9 +7,10 @@
 use crate::LocalProvider;
 use crate::node::Node;
 use crate::stat::Stat;
-use fs9_sdk::privilege::{SETGID, is_setgid_program};
+use fs9_sdk::privilege::{SETGID, is_setgid_program, keeps_setgid_for_members};
 use fs9_sdk::{Call, Caller, Error, ErrorKind, NodeId, Result};
 use fs9_sys::credentials::{Identity, act_as, with_fsetid};
+use rustix::fd::AsFd;
 
 /// The id of users and groups that have none in this user namespace.
 const NOBODY: u32 = u32::MAX;
@@ -46,25 +47,39 @@ impl LocalProvider {
         acting(caller, Some(&groups), Some(caller.umask), f)
     }
 
-    /// Runs `f`, which changes a file's data or owner. Its privileges are stripped by the kernel as for an ordinary
-    /// user, unless `keep` says that the caller is entitled to keep them.
-    pub(crate) fn changing<T>(&self, call: &Call, keep: bool, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    /// Runs `f`, which changes a file's data or owner; `file` opens it. Its privileges are stripped by the kernel as for
+    /// an ordinary user if `kill_privileges` asks for it.
+    pub(crate) fn changing<T>(
+        &self,
+        call: &Call,
+        kill_privileges: bool,
+        (node, file): (NodeId, impl AsFd),
+        f: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         self.writable()?;
         // Someone whom this user namespace does not know may still have the file open. Nothing is made for them, so
         // the daemon does it for itself.
         let unknown = call.caller.uid == NOBODY || call.caller.gid == NOBODY;
         let caller = if unknown { Caller::ROOT } else { call.caller };
-        if keep && self.switching {
-            acting(&caller, None, None, || keeping_privileges(f))
-        } else {
-            acting(&caller, None, None, f)
+        if !self.switching || !self.nodes.is_privileged(node) {
+            return acting(&caller, None, None, f);
         }
+        if !kill_privileges {
+            return acting(&caller, None, None, || keeping_privileges(f));
+        }
+        let groups = groups_that_keep_setgid(&call.caller, file)?;
+        acting(&caller, groups.as_deref(), None, f)
     }
+}
 
-    /// Returns whether a change to a node has to take care to keep privileges that it has.
-    pub(crate) fn keeps(&self, kill_privileges: bool, node: NodeId) -> bool {
-        !kill_privileges && self.switching && self.nodes.is_privileged(node)
+/// Returns the supplementary groups of whoever changes a file, if they decide what becomes of set-group-ID: without
+/// group execute it is no privilege, and stays for members of the group (`setattr_should_drop_sgid`, Linux).
+fn groups_that_keep_setgid(caller: &Caller, file: impl AsFd) -> Result<Option<Vec<u32>>> {
+    if !keeps_setgid_for_members(Stat::of(file)?.permissions()) {
+        return Ok(None);
     }
+    // Whoever is gone already has no groups.
+    Ok(Some(caller.supplementary_groups().unwrap_or_default()))
 }
 
 /// Runs `f` as somebody else.

@@ -8,6 +8,7 @@ use fs9_sdk::{Call, ErrorKind, FallocateMode, NodeId, OpenFlags, Provider, Resul
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid, set_thread_res_gid, set_thread_res_uid};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
+use std::sync::mpsc::channel;
 
 /// The user who owns the file.
 const OWNER: u32 = 1000;
@@ -80,10 +81,16 @@ fn set(ground: &Ground, call: &Call, node: NodeId, changes: SetAttr) -> Result<(
 
 /// Runs `f` on a thread that is this user and nothing more, or root with everything.
 fn live_as<T: Send + 'static>(uid: u32, f: impl FnOnce() -> T + Send + 'static) -> T {
+    live_in(uid, &[], f)
+}
+
+/// Does so in further groups.
+fn live_in<T: Send + 'static>(uid: u32, groups: &'static [u32], f: impl FnOnce() -> T + Send + 'static) -> T {
     let life = move || {
         if uid != 0 {
             let (gid, uid) = (Gid::from_raw(uid), Uid::from_raw(uid));
-            rustix::thread::set_thread_groups(&[]).unwrap();
+            let groups: Vec<_> = groups.iter().copied().map(Gid::from_raw).collect();
+            rustix::thread::set_thread_groups(&groups).unwrap();
             set_thread_res_gid(gid, gid, gid).unwrap();
             set_thread_res_uid(uid, uid, uid).unwrap();
             let none = CapabilitySet::empty();
@@ -144,6 +151,52 @@ fn every_change_strips_what_it_strips_natively() {
     })
     .join()
     .unwrap();
+}
+
+/// Symptom: 2644 became 644 when a member by supplementary group wrote. Cause: changes were made without the caller's
+/// supplementary groups. Fix: they are read where this mode makes them matter.
+#[test]
+fn set_group_id_without_execution_stays_for_members_by_a_supplementary_group() {
+    const TEAM: u32 = 1077;
+    const GROUPS: &[u32] = &[TEAM];
+    if !is_root() {
+        return;
+    }
+    let ground = Ground::new(LocalOptions::default());
+    std::fs::set_permissions(ground.dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    for (groups, mode) in [(GROUPS, 0o2644), (&[], 0o2644), (GROUPS, 0o2654), (GROUPS, 0o6644)] {
+        for change in CHANGES.iter().filter(|change| change.name != "chmod") {
+            let text = format!("{mode:o}-{}-{}", groups.len(), change.name);
+            let names = [format!("{text} native"), format!("{text} served")];
+            let paths = names.each_ref().map(|name| ground.path(name));
+            let made = paths.clone();
+            live_as(0, move || {
+                for path in made {
+                    std::fs::write(&path, b"data").unwrap();
+                    std::os::unix::fs::chown(&path, Some(OWNER), Some(TEAM)).unwrap();
+                    std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+                }
+            });
+            let (run, path) = (change.native, paths[0].clone());
+            live_in(OWNER, groups, move || run(&path)).unwrap();
+            let node = ground.lookup(ROOT, &names[1]).unwrap().node;
+            // The groups are those of a thread that exists during the call.
+            let ((tell, told), (end, ended)) = (channel(), channel::<()>());
+            let caller = std::thread::spawn(move || {
+                live_in(OWNER, groups, move || {
+                    tell.send(rustix::thread::gettid().as_raw_pid().unsigned_abs()).unwrap();
+                    ended.recv().ok();
+                });
+            });
+            let mut call = user(OWNER);
+            call.caller.pid = told.recv().unwrap();
+            (change.served)(&ground, &call, node).unwrap();
+            drop(end);
+            caller.join().unwrap();
+            let modes = paths.map(|path| std::fs::metadata(path).unwrap().mode() & 0o7777);
+            assert_eq!(modes[1], modes[0], "mode after {text}");
+        }
+    }
 }
 
 #[test]
