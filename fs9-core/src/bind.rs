@@ -20,13 +20,16 @@ impl Namespace {
     /// and not hidden. The bind itself is what is mounted at `target`.
     ///
     /// # Errors
-    /// `ENOENT` or `ENOTDIR` if `source` is no directory, and those of looking it up; for `target`, as
+    /// `ENOENT` or `ENOTDIR` if `source` is no directory, `EPERM` if it is hidden, and those of looking it up; for `target`, as
     /// [`Namespace::mount`].
     pub fn bind(&self, source: &VfsPath, target: &VfsPath) -> Result<Arc<Mount>> {
         self.refuse_taken(target)?;
         self.refuse_hiding(target)?;
         let table = Arc::clone(&self.table());
         let found = match table.resolve(source) {
+            Some((origin, _)) if origin.options().hidden => {
+                Err(Error::new(ErrorKind::NotPermitted).because("it belongs to the mount itself"))
+            }
             Some((origin, rest)) => {
                 walk::to_directory(origin, rest).map(|hold| (origin, hold)).map_err(|stop| stop.error)
             }

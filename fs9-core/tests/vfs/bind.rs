@@ -193,3 +193,11 @@ fn a_provider_that_hangs_times_out_and_its_late_lookup_is_forgotten() {
     tree.wait_until(|waiting, lookups| waiting == 0 && lookups == 0);
     namespace.bind(&path("/src/dir"), &path("/dst")).unwrap();
 }
+
+#[test]
+fn what_is_hidden_is_not_shown_by_a_bind() {
+    let namespace = ways();
+    let error = namespace.bind(&path("/way/.hidden"), &path("/dst")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotPermitted);
+    assert!(namespace.table().place(&path("/dst")).is_none());
+}
