@@ -3,12 +3,14 @@
 //! A mistake is told as `FILE:LINE: KEY: what is wrong`. Every key that the file may have is a field here, and every
 //! field is read; an unknown key is a mistake.
 
+use crate::assemble;
 use crate::fault::{Fault, Outcome};
 use crate::options::{self, Settings};
 use crate::plan::{Plan, PlannedBind, PlannedMount};
 use crate::providers;
 use crate::source::Source;
 use fs9_core::VfsPath;
+use fs9_sdk::ErrorKind;
 use serde::Deserialize;
 use std::ops::Range;
 use std::path::Path;
@@ -50,12 +52,20 @@ struct BindTable {
 /// # Errors
 /// A fault with file, line and key.
 pub(crate) fn read(path: &Path, options: &[String]) -> Outcome<Plan> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let bytes = std::fs::read(path).map_err(|error| {
         Fault::usage(format!("mount: {}: {}: give a readable file to --config", path.display(), error))
     })?;
+    let text = String::from_utf8(bytes).map_err(|error| not_text(path, &error))?;
     let base = std::path::absolute(path).ok().and_then(|file| Some(file.parent()?.to_owned()));
     let reader = Reader { path, text: &text, base: base.as_deref().unwrap_or(Path::new("/")) };
     reader.plan(options)
+}
+
+/// Tells in which line a file stops being text.
+fn not_text(path: &Path, error: &std::string::FromUtf8Error) -> Fault {
+    let before = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+    let line_number = before.filter(|&&byte| byte == b'\n').count() + 1;
+    Fault::usage(format!("mount: {}:{line_number}: the line is not UTF-8", path.display()))
 }
 
 /// A file that is being read.
@@ -80,16 +90,18 @@ impl Reader<'_> {
             options::apply_list(&mut settings, list)
                 .map_err(|wrong| Fault::usage(format!("mount: {wrong}")))?;
         }
-        let mounts = file.mount.iter().map(|table| self.mount(table)).collect::<Outcome<Vec<_>>>()?;
-        let binds = file.bind.iter().map(|table| self.bind(table)).collect::<Outcome<Vec<_>>>()?;
+        let mount = |table| self.mount(table, &settings);
+        let mounts = file.mount.iter().map(mount).collect::<Outcome<Vec<_>>>()?;
+        let bind = |table| self.bind(table, &settings);
+        let binds = file.bind.iter().map(bind).collect::<Outcome<Vec<_>>>()?;
         self.check_paths(&file.mount, &mounts)?;
         let shown = std::path::absolute(self.path).unwrap_or_else(|_| self.path.to_owned());
         let fsname = settings.fsname.clone().unwrap_or_else(|| shown.display().to_string());
         Ok(Plan { fsname, settings, mounts, binds })
     }
 
-    fn mount(&self, table: &MountTable) -> Outcome<PlannedMount> {
-        let path = self.vfs_path(&table.path)?;
+    fn mount(&self, table: &MountTable, whole: &Settings) -> Outcome<PlannedMount> {
+        let path = self.target(&table.path, whole)?;
         let mut settings = Settings::default();
         if let Some(list) = &table.options {
             let refuse = |wrong: String| self.fault(&list.span(), &wrong);
@@ -101,15 +113,33 @@ impl Reader<'_> {
         Ok(PlannedMount { path, source, settings })
     }
 
-    fn bind(&self, table: &BindTable) -> Outcome<PlannedBind> {
-        Ok(PlannedBind { source: self.vfs_path(&table.source)?, target: self.vfs_path(&table.target)? })
+    fn bind(&self, table: &BindTable, whole: &Settings) -> Outcome<PlannedBind> {
+        let (source, target) = (self.vfs_path(&table.source)?, self.target(&table.target, whole)?);
+        Ok(PlannedBind { source, target })
     }
 
     fn vfs_path(&self, text: &Spanned<String>) -> Outcome<VfsPath> {
         let parsed = VfsPath::parse(text.get_ref().as_bytes());
-        parsed.map_err(|_| {
-            self.fault(&text.span(), &format!("\"{}\" is not an absolute path of the mount", text.get_ref()))
+        parsed.map_err(|error| {
+            let wrong = match error.kind() {
+                ErrorKind::NameTooLong => "has a component of more than 255 bytes",
+                _ => "is not an absolute path of the mount",
+            };
+            self.fault(&text.span(), &format!("\"{}\" {wrong}", text.get_ref()))
         })
+    }
+
+    /// Returns a path at which something may be mounted: `.fs9` belongs to the mount itself.
+    fn target(&self, text: &Spanned<String>, settings: &Settings) -> Outcome<VfsPath> {
+        let path = self.vfs_path(text)?;
+        let control =
+            assemble::control_path().map_err(|error| self.fault(&text.span(), &error.to_string()))?;
+        if settings.control && path.starts_with(&control) {
+            let wrong =
+                format!("\"{path}\" belongs to the control directory: choose another, or give nocontrol");
+            return Err(self.fault(&text.span(), &wrong));
+        }
+        Ok(path)
     }
 
     /// Wants one mount at `/` and no two at one path.
@@ -218,8 +248,33 @@ target = "/tmp"
             "",
             "mount: fs9.toml:1: no [[mount]] has path = \"/\": say what the mount point itself shows",
         );
+        refused(
+            &GOOD.replace("\"/tmp\"", &format!("\"/{}\"", "x".repeat(256))),
+            &format!(
+                "mount: fs9.toml:16: target: \"/{}\" has a component of more than 255 bytes",
+                "x".repeat(256)
+            ),
+        );
         let message = plan(&GOOD.replace("memory:", "s3:bucket")).unwrap_err().to_string();
         assert!(message.starts_with("mount: fs9.toml:11: source: unknown provider \"s3\""), "{message}");
+    }
+
+    #[test]
+    fn the_control_directory_is_no_place_for_mounts_and_binds_while_it_is_there() {
+        for (place, line) in [("\"/scratch\"\nsource = \"memory", "10: path"), ("\"/tmp", "16: target")] {
+            let inside = GOOD.replace(place, &place.replacen("\"/", "\"/.fs9/", 1));
+            let message = plan(&inside).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("mount: fs9.toml:{line}: \"/.fs9/")), "{message}");
+            plan(&inside.replace("allow_other", "nocontrol")).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_named_with_its_line() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"# one\n# two\n\xff\n").unwrap();
+        let message = super::read(file.path(), &[]).unwrap_err().to_string();
+        assert!(message.ends_with(":3: the line is not UTF-8"), "{message}");
     }
 
     #[test]
