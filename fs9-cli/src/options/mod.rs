@@ -108,6 +108,12 @@ fn check_conflicts(settings: &Settings) -> Result<(), String> {
     if settings.writeback && asked {
         return Err("options \"writeback\" and \"passthrough=auto\" exclude each other: leave one out".into());
     }
+    // With a single thread nobody watches the pace of requests.
+    if settings.low_latency == LowLatency::On && settings.threads_max == Some(1) {
+        return Err(
+            "options \"low_latency=on\" and \"max_threads=1\" exclude each other: leave one out".into()
+        );
+    }
     Ok(())
 }
 
@@ -204,6 +210,24 @@ mod tests {
         settings("writeback").unwrap();
         settings("writeback,passthrough=off").unwrap();
         assert!(settings("passthrough=auto,writeback").unwrap_err().contains("exclude each other"));
+    }
+
+    #[test]
+    fn what_needs_two_threads_excludes_one() {
+        settings("low_latency=on,max_threads=2").unwrap();
+        settings("low_latency=auto,max_threads=1").unwrap();
+        assert!(settings("max_threads=1,low_latency=on").unwrap_err().contains("exclude each other"));
+    }
+
+    #[test]
+    fn threads_are_bounded() {
+        assert_eq!(settings("max_threads=64").unwrap().threads_max, Some(64));
+        for count in ["0", "65", "-1", "4294967297"] {
+            assert_eq!(
+                settings(&format!("max_threads={count}")).unwrap_err(),
+                format!("option \"max_threads\": \"{count}\" is not a number from 1 to 64")
+            );
+        }
     }
 
     #[test]

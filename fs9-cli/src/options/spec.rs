@@ -13,8 +13,8 @@ pub(crate) enum Setter {
     Flag(fn(&mut Settings)),
     /// Seconds, with a fraction if wanted.
     Seconds(fn(&mut Settings, Duration)),
-    /// A number of at least 1.
-    Count(fn(&mut Settings, u32)),
+    /// A number from 1 to this.
+    Count(u32, fn(&mut Settings, u32)),
     /// Bytes, or with `k`, `M`, `G`, `T`.
     Size(fn(&mut Settings, u64)),
     /// A user or group number.
@@ -35,7 +35,7 @@ impl Setter {
         match self {
             Setter::Flag(_) | Setter::Accepted => None,
             Setter::Seconds(_) => Some("SECONDS".into()),
-            Setter::Count(_) => Some("N".into()),
+            Setter::Count(..) => Some("N".into()),
             Setter::Size(_) => Some("SIZE".into()),
             Setter::Id(_) => Some("ID".into()),
             Setter::Mode(_) => Some("MODE".into()),
@@ -64,7 +64,7 @@ impl Setter {
         match self {
             Setter::Flag(_) | Setter::Accepted => {}
             Setter::Seconds(set) => set(settings, value::seconds(text)?),
-            Setter::Count(set) => set(settings, value::count(text)?),
+            Setter::Count(max, set) => set(settings, value::count(text, *max)?),
             Setter::Size(set) => set(settings, value::size_bytes(text)?),
             Setter::Id(set) => set(settings, value::id(text)?),
             Setter::Mode(set) => set(settings, value::mode(text)?),

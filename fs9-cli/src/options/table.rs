@@ -5,6 +5,9 @@ use super::settings::{LogFormat, LogTarget, LowLatency, Passthrough};
 use super::spec::{Remount, Scope, Setter, Spec};
 use tracing::level_filters::LevelFilter;
 
+/// The most threads that answer the kernel: each has a buffer of 16 MiB in the transport, and far fewer keep a disk busy.
+const THREADS_MAX: u32 = 64;
+
 /// Every option, in the order in which help shows them.
 pub(crate) static TABLE: &[Spec] = &[
     Spec {
@@ -137,11 +140,11 @@ pub(crate) static TABLE: &[Spec] = &[
     },
     Spec {
         name: "max_threads",
-        setter: Setter::Count(|s, count| s.threads_max = Some(count)),
+        setter: Setter::Count(THREADS_MAX, |s, count| s.threads_max = Some(count)),
         scope: Scope::Whole,
         remount: Remount::Fixed,
         providers: &[],
-        help: "How many threads answer the kernel.",
+        help: "How many threads answer the kernel at most, up to 64 (default: 8).",
     },
     Spec {
         name: "writeback",

@@ -16,12 +16,12 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-/// Reads a number of at least 1.
-pub(super) fn count(text: &str) -> Result<u32, String> {
+/// Reads a number from 1 to `max`.
+pub(super) fn count(text: &str, max: u32) -> Result<u32, String> {
     text.parse()
         .ok()
-        .filter(|count| *count > 0)
-        .ok_or_else(|| format!("\"{text}\" is not a number of at least 1"))
+        .filter(|count| (1..=max).contains(count))
+        .ok_or_else(|| format!("\"{text}\" is not a number from 1 to {max}"))
 }
 
 /// Reads a size, such as `4096`, `64k`, `512M` or `2G`; the letters are powers of 1024, as in `tmpfs(5)`.
@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn numbers_out_of_range_are_refused() {
-        count("0").unwrap_err();
+        count("0", 9).unwrap_err();
+        count("10", 9).unwrap_err();
         id("4294967295").unwrap_err();
         mode("778").unwrap_err();
         mode("10000").unwrap_err();
