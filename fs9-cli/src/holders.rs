@@ -40,7 +40,11 @@ pub(crate) fn in_words(holders: &[Holder]) -> String {
     if holders.len() > NAMED_MAX {
         names.push(format!("and {} more", holders.len() - NAMED_MAX));
     }
-    if names.is_empty() { "processes of other users, or mounts below it".into() } else { names.join(", ") }
+    if names.is_empty() {
+        "mounts below it, requests that wait for an answer, or processes of other users".into()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// Looks at one process.

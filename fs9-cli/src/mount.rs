@@ -76,9 +76,9 @@ fn known_only(list: &str) -> String {
 /// Plans one provider at the root.
 fn single(source: &OsStr, list: &str) -> Outcome<Plan> {
     let mut settings = settings_of(list)?;
-    let here = std::env::current_dir()
-        .map_err(|error| Fault::new(Status::System, format!("mount: working directory: {error}")))?;
-    let resolved = providers::resolve(Source::parse(source), &mut settings, Some(&here));
+    // A working directory that is gone matters only to a relative source, which is refused then.
+    let here = std::env::current_dir().ok();
+    let resolved = providers::resolve(Source::parse(source), &mut settings, here.as_deref());
     let source = resolved.map_err(|wrong| Fault::mount(format!("mount: {wrong}")))?;
     let fsname = settings.fsname.clone().unwrap_or_else(|| source.to_string());
     // `ro` of the whole mount is the kernel's flag alone, and lifetimes are the frontend's, so that a remount can change
