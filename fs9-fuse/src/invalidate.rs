@@ -38,6 +38,8 @@ pub(crate) enum Event {
     Entry(Ino, Box<[u8]>),
     /// An inode may have changed.
     Inode(Ino),
+    /// Attributes of an inode of a provider may have changed past the daemon.
+    Written(OriginId, Ino),
     /// Everything before has been told; to be called.
     Then(Box<dyn FnOnce() + Send>),
 }
@@ -45,7 +47,7 @@ pub(crate) enum Event {
 #[derive(Default)]
 struct Queue {
     events: VecDeque<Event>,
-    /// How many of the events are changes of providers.
+    /// How many of the events are changes of what providers have.
     changes: usize,
     thread_runs: bool,
     closed: bool,
@@ -119,11 +121,12 @@ impl Drop for Invalidator {
 
 impl Queue {
     fn push(&mut self, event: Event) {
-        let Event::Provider(origin, change) = event else { return self.events.push_back(event) };
+        let (Event::Provider(origin, _) | Event::Written(origin, _)) = event else {
+            return self.events.push_back(event);
+        };
         if self.changes < CHANGES_MAX {
             self.changes += 1;
-            self.events.push_back(Event::Provider(origin, change));
-            return;
+            return self.events.push_back(event);
         }
         let is_lost =
             |event: &Event| matches!(event, Event::Provider(of, Change::Everything) if *of == origin);

@@ -66,15 +66,17 @@ impl IoModes {
         open.mode.clone()
     }
 
-    /// Ends one open.
-    pub(crate) fn leave(&self, ino: Ino) {
+    /// Ends one open, and returns whether its data moved past the daemon.
+    pub(crate) fn leave(&self, ino: Ino) -> bool {
         let mut shard = self.shard(ino).lock();
-        let Some(open) = shard.get_mut(&ino) else { return };
+        let Some(open) = shard.get_mut(&ino) else { return false };
         open.opens -= 1;
+        let passed = matches!(open.mode, IoMode::Passthrough(_));
         let ended = if open.opens == 0 { shard.remove(&ino) } else { None };
         drop(shard);
         // Ending a registration is a system call.
         drop(ended);
+        passed
     }
 
     /// Returns the number of inodes that are open.

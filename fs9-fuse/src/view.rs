@@ -32,6 +32,11 @@ pub(crate) struct Lifetimes {
 }
 
 impl Lifetimes {
+    /// Returns whether attributes are kept so long that the kernel has to be told when they go stale.
+    pub(crate) fn attributes_are_kept_long(&self) -> bool {
+        self.attr > LIFETIME_DEFAULT
+    }
+
     /// Nothing may be cached.
     pub(crate) const NONE: Lifetimes =
         Lifetimes { entry: Duration::ZERO, attr: Duration::ZERO, negative: Duration::ZERO };

@@ -8,6 +8,7 @@ use super::open_file::{Backend, OpenFile};
 use super::privileges::{FILE_CAPABILITIES, strip_after_change};
 use super::{Frontend, Request, on};
 use crate::inode::{Ino, data_version};
+use crate::invalidate::Event;
 use crate::io_mode::IoMode;
 use crate::reply::{Answer, Backing, Exchange, OpenAnswer};
 use crate::view::MountView;
@@ -178,10 +179,13 @@ impl Frontend {
     /// Ends a handle of a file or directory.
     pub(super) fn close(&self, handle: HandleId) {
         let Some(file) = self.handles.remove(handle) else { return };
-        if file.has_io_mode {
-            self.io_modes.leave(file.ino);
-        }
+        let passed = file.has_io_mode && self.io_modes.leave(file.ino);
         let Some(backend) = &file.backend else { return };
+        let writes = matches!(backend.purpose, OpenFor::Write | OpenFor::ReadWrite);
+        if passed && writes && backend.view.lifetimes().attributes_are_kept_long() {
+            // The kernel does not notice that stores through a map move the times of the backing file.
+            self.submit(Event::Written(backend.view.mount.origin(), file.ino));
+        }
         if file.is_execution {
             self.executions.end(&backend.view.mount, backend.open.node);
         }

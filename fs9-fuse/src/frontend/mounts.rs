@@ -94,6 +94,7 @@ impl Frontend {
                 (_, None) => {}
                 (Event::Entry(parent, name), Some(kernel)) => kernel.invalidate_entry(parent, &name),
                 (Event::Inode(ino), Some(kernel)) => kernel.invalidate_inode(ino, true),
+                (Event::Written(_, ino), Some(kernel)) => kernel.invalidate_inode(ino, false),
                 (Event::Mounts(mount, entry), Some(kernel)) => self.tell_of_mount(&**kernel, &mount, entry),
                 (Event::Provider(origin, change), Some(kernel)) => {
                     self.tell_of_change(&**kernel, origin, change, &inodes);

@@ -54,6 +54,43 @@ fn data_of_open_files_does_not_reach_the_daemon() {
     assert_eq!(fs::read(source.path().join("f")).unwrap(), read);
 }
 
+/// Symptom: with a long lifetime, a file that was changed through a map kept its old modification time for as long.
+/// Cause: the kernel sees no store through the map of a backing file. Fix: the end of a writer invalidates the attributes.
+#[test]
+fn a_store_through_a_map_is_seen_in_the_times_once_the_writer_is_gone() {
+    const STORE: &str = "import mmap, os, sys, time
+file = os.open(sys.argv[1], os.O_RDWR)
+map = mmap.mmap(file, 4096)
+os.close(file)
+before = os.stat(sys.argv[1]).st_mtime_ns
+time.sleep(0.02)
+map[0:1] = b'x'
+map.close()
+print(before)";
+    let source = tempfile::tempdir().unwrap();
+    fs::write(source.path().join("f"), [7; 4096]).unwrap();
+    let day = Some(std::time::Duration::from_secs(86_400));
+    let options = FuseOptions { attr_lifetime: day, entry_lifetime: day, ..FuseOptions::default() };
+    let mounted = Mounted::with(local(source.path()), options);
+    assert!(mounted.session.has_passthrough(), "run this as root on Linux 6.9 or later");
+    let path = mounted.path().join("f");
+    let store = Command::new("python3").args(["-c", STORE]).arg(&path).output().unwrap();
+    assert!(store.status.success(), "{}", String::from_utf8_lossy(&store.stderr));
+    let before: i64 = String::from_utf8(store.stdout).unwrap().trim().parse().unwrap();
+    let mtime = |path: &Path| {
+        let metadata = fs::metadata(path).unwrap();
+        metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec()
+    };
+    let stored = mtime(&source.path().join("f"));
+    assert!(stored > before, "the store moved the time of the backing file");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while mtime(&path) != stored {
+        assert!(std::time::Instant::now() < deadline, "the old time is kept");
+        // RELEASE and what follows it come after the close.
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn without_passthrough_every_byte_is_the_same() {
     let (source, mounted) = mount_local(Passthrough::Off);
