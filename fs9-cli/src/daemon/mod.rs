@@ -43,6 +43,7 @@ pub(crate) fn serve(
     reporter: &mut Reporter,
 ) -> Outcome<()> {
     let place = mountpoint.display();
+    fs9_sys::keep_large_allocations_apart();
     let signals = EndingSignals::take()
         .map_err(|error| Fault::new(Status::System, format!("mount: {place}: signals: {error}")))?;
     let level = logging::start(&plan.settings, environment, reporter.is_foreground())

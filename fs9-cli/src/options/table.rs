@@ -5,7 +5,8 @@ use super::settings::{LogFormat, LogTarget, LowLatency, Passthrough};
 use super::spec::{Remount, Scope, Setter, Spec};
 use tracing::level_filters::LevelFilter;
 
-/// The most threads that answer the kernel: each has a buffer of 16 MiB in the transport, and far fewer keep a disk busy.
+/// The most threads that answer the kernel: each has a buffer of 16 MiB of address space in the transport, and far fewer
+/// keep a disk busy.
 const THREADS_MAX: u32 = 64;
 
 /// Every option, in the order in which help shows them.

@@ -18,4 +18,4 @@ pub use file_handle::{FILE_HANDLE_MAX, FileHandleBytes, open_by_handle, take_han
 pub use inode_ioctl::{
     ExtendedFlags, extended_flags, inode_flags, inode_version, set_extended_flags, set_inode_flags,
 };
-pub use memory::return_free_memory;
+pub use memory::{keep_large_allocations_apart, return_free_memory};
