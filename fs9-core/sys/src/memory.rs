@@ -45,7 +45,7 @@ mod tests {
         // By itself glibc keeps what is freed first, and serves what is asked for next from its heap.
         for _ in 0..3 {
             let large: Vec<Vec<u8>> = (1..=8).map(|_| vec![1; 8 << 20]).collect();
-            let small = vec![1_u8; 64];
+            let small = Box::new([1_u8; 64]);
             drop(large);
             assert_eq!(small.len(), 64);
         }
