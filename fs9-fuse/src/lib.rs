@@ -29,7 +29,7 @@ pub use counters::Counters;
 pub use frontend::Frontend;
 pub use inode::Ino;
 pub use invalidate::KernelCache;
-pub use operation::{AttributeChanges, Bytes, Operation, RequestHeader};
+pub use operation::{AttributeChanges, Bytes, Creation, Operation, RequestHeader, RequestId};
 pub use options::{FuseOptions, LowLatency, Passthrough, WantedLifetimes};
 pub use read_buffer::ReadBuffer;
 pub use reply::{

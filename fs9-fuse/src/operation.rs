@@ -6,14 +6,20 @@
 use crate::inode::Ino;
 use fs9_core::HandleId;
 use fs9_sdk::{
-    Caller, FallocateMode, IoctlFlags, OpenFlags, Operation as OperationKind, PollEvents, PollWaker,
-    RenameFlags, SetTime, WriteOptions, XattrFlags,
+    Caller, FallocateMode, FileLock, IoctlFlags, LockFamily, LockOwner, OpenFlags,
+    Operation as OperationKind, PollEvents, PollWaker, RenameFlags, SetTime, WriteOptions, XattrFlags,
 };
 use std::borrow::Cow;
+
+/// By which the kernel knows a request while it waits for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u64);
 
 /// What accompanies every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestHeader {
+    /// Which request it is.
+    pub id: RequestId,
     /// The inode that the request is about; for operations on names, the directory.
     pub ino: Ino,
     /// On whose behalf the kernel asks.
@@ -38,6 +44,15 @@ pub struct AttributeChanges {
     pub atime: Option<SetTime>,
     /// New modification time.
     pub mtime: Option<SetTime>,
+    /// Strip set-user-ID, set-group-ID and file capabilities.
+    pub kill_privileges: bool,
+}
+
+/// What a new inode begins with besides what its maker says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Creation<'a> {
+    /// Extended attributes that the security modules of the kernel want it to have: names and values.
+    pub security: Vec<(Bytes<'a>, Bytes<'a>)>,
 }
 
 /// One request of the kernel, except `FORGET`, which has no answer.
@@ -69,6 +84,8 @@ pub enum Operation<'a> {
         mode: u32,
         /// Device number.
         rdev: u32,
+        /// What it begins with.
+        creation: Creation<'a>,
     },
     /// Make a directory.
     Mkdir {
@@ -76,6 +93,8 @@ pub enum Operation<'a> {
         name: Bytes<'a>,
         /// Permissions before the mask.
         mode: u32,
+        /// What it begins with.
+        creation: Creation<'a>,
     },
     /// Make a symbolic link.
     Symlink {
@@ -83,6 +102,8 @@ pub enum Operation<'a> {
         name: Bytes<'a>,
         /// Its target.
         target: Bytes<'a>,
+        /// What it begins with.
+        creation: Creation<'a>,
     },
     /// Give an inode another name.
     Link {
@@ -116,6 +137,8 @@ pub enum Operation<'a> {
     Open {
         /// How.
         flags: OpenFlags,
+        /// Strip privileges, as a truncation by an ordinary user does.
+        kill_privileges: bool,
     },
     /// Make and open a file.
     Create {
@@ -125,6 +148,19 @@ pub enum Operation<'a> {
         mode: u32,
         /// How to open it.
         flags: OpenFlags,
+        /// Strip privileges, as a truncation by an ordinary user does, if the file exists.
+        kill_privileges: bool,
+        /// What it begins with.
+        creation: Creation<'a>,
+    },
+    /// Make and open a file without a name (`O_TMPFILE`).
+    Tmpfile {
+        /// Permissions before the mask.
+        mode: u32,
+        /// How to open it.
+        flags: OpenFlags,
+        /// What it begins with.
+        creation: Creation<'a>,
     },
     /// Read from an open file.
     Read {
@@ -150,11 +186,15 @@ pub enum Operation<'a> {
     Flush {
         /// The open file.
         handle: HandleId,
+        /// Whose locks on ranges end with it.
+        owner: LockOwner,
     },
     /// The last descriptor was closed.
     Release {
         /// The open file.
         handle: HandleId,
+        /// Whose lock on the whole file ends with it, if there may be one.
+        flock_owner: Option<LockOwner>,
     },
     /// Make an open file durable.
     Fsync {
@@ -203,6 +243,8 @@ pub enum Operation<'a> {
         value: Bytes<'a>,
         /// How.
         flags: XattrFlags,
+        /// Take set-group-ID away, as setting an ACL does for an outsider.
+        kill_setgid: bool,
     },
     /// Tell the names of the extended attributes.
     Listxattr {
@@ -244,6 +286,28 @@ pub enum Operation<'a> {
         target: (HandleId, u64),
         /// The most bytes to copy.
         length: u64,
+    },
+    /// Tell which lock stands in the way of another.
+    Getlk {
+        /// The open file.
+        handle: HandleId,
+        /// Who would take it.
+        owner: LockOwner,
+        /// The lock that is to be tried.
+        lock: FileLock,
+    },
+    /// Take or release a lock.
+    Setlk {
+        /// The open file.
+        handle: HandleId,
+        /// Who takes it.
+        owner: LockOwner,
+        /// The lock, for those on whole files with the whole range.
+        lock: FileLock,
+        /// Of which family it is.
+        family: LockFamily,
+        /// Wait until it can be taken.
+        wait: bool,
     },
     /// Something beyond the other operations.
     Ioctl {
@@ -306,6 +370,9 @@ impl Operation<'_> {
             O::CopyFileRange { .. } => K::CopyFileRange,
             O::Ioctl { .. } => K::Ioctl,
             O::Poll { .. } => K::Poll,
+            O::Tmpfile { .. } => K::Tmpfile,
+            O::Getlk { .. } => K::Getlk,
+            O::Setlk { .. } => K::Setlk,
         }
     }
 
@@ -318,23 +385,35 @@ impl Operation<'_> {
             O::Getattr { handle } => O::Getattr { handle },
             O::Setattr { handle, changes } => O::Setattr { handle, changes },
             O::Readlink => O::Readlink,
-            O::Mknod { name, mode, rdev } => O::Mknod { name: own(name), mode, rdev },
-            O::Mkdir { name, mode } => O::Mkdir { name: own(name), mode },
-            O::Symlink { name, target } => O::Symlink { name: own(name), target: own(target) },
+            O::Mknod { name, mode, rdev, creation } => {
+                O::Mknod { name: own(name), mode, rdev, creation: creation.into_owned() }
+            }
+            O::Mkdir { name, mode, creation } => {
+                O::Mkdir { name: own(name), mode, creation: creation.into_owned() }
+            }
+            O::Symlink { name, target, creation } => {
+                O::Symlink { name: own(name), target: own(target), creation: creation.into_owned() }
+            }
             O::Link { ino, name } => O::Link { ino, name: own(name) },
             O::Unlink { name } => O::Unlink { name: own(name) },
             O::Rmdir { name } => O::Rmdir { name: own(name) },
             O::Rename { name, new_parent, new_name, flags } => {
                 O::Rename { name: own(name), new_parent, new_name: own(new_name), flags }
             }
-            O::Open { flags } => O::Open { flags },
-            O::Create { name, mode, flags } => O::Create { name: own(name), mode, flags },
+            O::Open { flags, kill_privileges } => O::Open { flags, kill_privileges },
+            O::Create { name, mode, flags, kill_privileges, creation } => {
+                let creation = creation.into_owned();
+                O::Create { name: own(name), mode, flags, kill_privileges, creation }
+            }
+            O::Tmpfile { mode, flags, creation } => {
+                O::Tmpfile { mode, flags, creation: creation.into_owned() }
+            }
             O::Read { handle, offset, length } => O::Read { handle, offset, length },
             O::Write { handle, offset, data, options } => {
                 O::Write { handle, offset, data: own(data), options }
             }
-            O::Flush { handle } => O::Flush { handle },
-            O::Release { handle } => O::Release { handle },
+            O::Flush { handle, owner } => O::Flush { handle, owner },
+            O::Release { handle, flock_owner } => O::Release { handle, flock_owner },
             O::Fsync { handle, data_only } => O::Fsync { handle, data_only },
             O::Opendir => O::Opendir,
             O::Readdir { handle, cookie, attributes } => O::Readdir { handle, cookie, attributes },
@@ -342,7 +421,9 @@ impl Operation<'_> {
             O::Fsyncdir { handle, data_only } => O::Fsyncdir { handle, data_only },
             O::Statfs => O::Statfs,
             O::Getxattr { name, size } => O::Getxattr { name: own(name), size },
-            O::Setxattr { name, value, flags } => O::Setxattr { name: own(name), value: own(value), flags },
+            O::Setxattr { name, value, flags, kill_setgid } => {
+                O::Setxattr { name: own(name), value: own(value), flags, kill_setgid }
+            }
             O::Listxattr { size } => O::Listxattr { size },
             O::Removexattr { name } => O::Removexattr { name: own(name) },
             O::Access => O::Access,
@@ -352,8 +433,19 @@ impl Operation<'_> {
             O::Ioctl { handle, flags, command, input, output_max } => {
                 O::Ioctl { handle, flags, command, input: own(input), output_max }
             }
+            O::Getlk { handle, owner, lock } => O::Getlk { handle, owner, lock },
+            O::Setlk { handle, owner, lock, family, wait } => O::Setlk { handle, owner, lock, family, wait },
             O::Poll { handle, events, waker } => O::Poll { handle, events, waker },
         }
+    }
+}
+
+impl Creation<'_> {
+    /// Copies what is borrowed.
+    #[must_use]
+    pub fn into_owned(self) -> Creation<'static> {
+        let security = self.security.into_iter().map(|(name, value)| (own(name), own(value)));
+        Creation { security: security.collect() }
     }
 }
 

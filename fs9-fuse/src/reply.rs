@@ -3,7 +3,7 @@
 use crate::inode::Ino;
 use crate::read_buffer::ReadBuffer;
 use fs9_core::HandleId;
-use fs9_sdk::{Attr, ErrorKind, FileType, IoctlReply, OpenTraits, PollEvents, StatFs};
+use fs9_sdk::{Attr, ErrorKind, FileLock, FileType, IoctlReply, OpenTraits, PollEvents, StatFs};
 use std::any::Any;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -51,7 +51,7 @@ pub enum Answer {
     /// The number of bytes that an answer of bytes would have.
     Size(u32),
     /// The number of bytes that were written or copied.
-    Written(u32),
+    Written(u64),
     /// A file was opened.
     Opened(OpenAnswer),
     /// A file was made and opened.
@@ -66,6 +66,8 @@ pub enum Answer {
     Ioctl(IoctlReply),
     /// The events that are ready.
     Events(PollEvents),
+    /// The lock that stands in the way, or none ([`LockKind::Unlock`](fs9_sdk::LockKind)).
+    Lock(FileLock),
 }
 
 /// The number of an entry that is listed without an inode behind it: the kernel shows it and keeps nothing.

@@ -16,6 +16,7 @@ mod dir;
 mod entry;
 mod error;
 mod id;
+mod lock;
 mod name;
 mod operation;
 mod path_adapter;
@@ -39,6 +40,7 @@ pub use fs9_abi::{
     ErrorKind, FallocateMode, FileType, IoctlFlags, OpenFlags, PollEvents, RenameFlags, Whence, XattrFlags,
 };
 pub use id::{FileHandle, NodeId, ObjectId};
+pub use lock::{FileLock, LockFamily, LockKind, LockOwner};
 pub use name::{NAME_MAX, Name};
 pub use operation::Operation;
 pub use path_adapter::PathAdapter;

@@ -61,6 +61,9 @@ operations! {
     CopyFileRange = "copy_file_range", true;
     Ioctl = "ioctl", false;
     Poll = "poll", false;
+    Tmpfile = "tmpfile", true;
+    Getlk = "getlk", false;
+    Setlk = "setlk", false;
 }
 
 impl std::fmt::Display for Operation {

@@ -40,7 +40,7 @@ impl Frontend {
         let backend = file.backend()?;
         let written =
             on(&backend.view, |provider| provider.write(&request.call, backend.open, offset, data, options))?;
-        Ok(Answer::Written(written.min(data.len()) as u32))
+        Ok(Answer::Written(written.min(data.len()) as u64))
     }
 
     pub(super) fn fallocate(
@@ -112,7 +112,7 @@ impl Frontend {
         };
         let copied = on(&source.view, |provider| provider.copy_file_range(&request.call, range))?;
         strip_after_change(request, &target.view, target.open, None)?;
-        Ok(Answer::Written(copied.min(range.length) as u32))
+        Ok(Answer::Written(copied.min(range.length)))
     }
 
     pub(super) fn ioctl(

@@ -3,7 +3,7 @@
 use super::{Frontend, Request};
 use crate::operation::Operation;
 use crate::reply::{Answer, Exchange};
-use fs9_sdk::Result;
+use fs9_sdk::{ErrorKind, Result};
 
 impl Frontend {
     /// Does an operation on this thread.
@@ -16,9 +16,9 @@ impl Frontend {
         use Operation as O;
         match operation {
             O::Lookup { name } => self.lookup(request, &name),
-            O::Mknod { name, mode, rdev } => self.mknod(request, &name, mode, rdev),
-            O::Mkdir { name, mode } => self.mkdir(request, &name, mode),
-            O::Symlink { name, target } => self.symlink(request, &name, &target),
+            O::Mknod { name, mode, rdev, .. } => self.mknod(request, &name, mode, rdev),
+            O::Mkdir { name, mode, .. } => self.mkdir(request, &name, mode),
+            O::Symlink { name, target, .. } => self.symlink(request, &name, &target),
             O::Link { ino, name } => self.link(request, ino, &name),
             O::Unlink { name } => self.unlink(request, &name),
             O::Rmdir { name } => self.rmdir(request, &name),
@@ -31,10 +31,10 @@ impl Frontend {
             // The kernel checks permissions by itself; it asks only mounts without `default_permissions`.
             O::Access => Ok(Answer::Done),
             O::Statfs => self.statfs(request),
-            O::Open { flags } => self.open(request, flags, exchange),
-            O::Create { name, mode, flags } => self.create(request, &name, (mode, flags), exchange),
-            O::Flush { handle } => self.flush(request, handle),
-            O::Release { handle } | O::Releasedir { handle } => {
+            O::Open { flags, .. } => self.open(request, flags, exchange),
+            O::Create { name, mode, flags, .. } => self.create(request, &name, (mode, flags), exchange),
+            O::Flush { handle, .. } => self.flush(request, handle),
+            O::Release { handle, .. } | O::Releasedir { handle } => {
                 self.close(handle);
                 Ok(Answer::Done)
             }
@@ -55,12 +55,14 @@ impl Frontend {
                 self.ioctl(request, handle, (command, flags), (&input, output_max))
             }
             O::Poll { handle, events, waker } => self.poll(request, handle, events, waker),
+            // Asked for by no transport yet.
+            O::Tmpfile { .. } | O::Getlk { .. } | O::Setlk { .. } => Err(ErrorKind::NotImplemented.into()),
             O::Opendir => self.opendir(request),
             O::Readdir { handle, cookie, attributes } => {
                 self.readdir(request, handle, (cookie, attributes), exchange)
             }
             O::Getxattr { name, size } => self.getxattr(request, &name, size),
-            O::Setxattr { name, value, flags } => self.setxattr(request, &name, &value, flags),
+            O::Setxattr { name, value, flags, .. } => self.setxattr(request, &name, &value, flags),
             O::Listxattr { size } => self.listxattr(request, size),
             O::Removexattr { name } => self.removexattr(request, &name),
         }

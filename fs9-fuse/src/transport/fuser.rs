@@ -8,11 +8,11 @@ use super::fuser_reply::FuserReply;
 use super::negotiation::negotiate;
 use super::readers::Readers;
 use crate::isolation::contained;
-use crate::{AttributeChanges, Frontend, Ino, KernelCache, Operation, RequestHeader};
+use crate::{AttributeChanges, Creation, Frontend, Ino, KernelCache, Operation, RequestHeader, RequestId};
 use fs9_core::HandleId;
 use fs9_sdk::{
-    Caller, FallocateMode, IoctlFlags, OpenFlags, PollEvents, PollWaker, RenameFlags, SetTime, Timestamp,
-    WriteOptions, XattrFlags,
+    Caller, FallocateMode, IoctlFlags, LockOwner, OpenFlags, PollEvents, PollWaker, RenameFlags, SetTime,
+    Timestamp, WriteOptions, XattrFlags,
 };
 use fuser::{INodeNo, Request, TimeOrNow};
 use std::borrow::Cow;
@@ -61,7 +61,7 @@ impl FuserTransport {
     ) {
         let caller = Caller { uid: request.uid(), gid: request.gid(), pid: request.pid(), umask };
         let _turn = self.readers.take_turn(waits_for_the_disk(&operation));
-        let header = RequestHeader { ino: Ino(ino.0), caller };
+        let header = RequestHeader { id: RequestId(request.unique().0), ino: Ino(ino.0), caller };
         contained(|| self.frontend.dispatch(header, operation, reply.into()));
     }
 }
@@ -145,7 +145,7 @@ impl fuser::Filesystem for FuserTransport {
         reply: fuser::ReplyAttr,
     ) {
         let (atime, mtime) = (atime.map(set_time), mtime.map(set_time));
-        let changes = AttributeChanges { mode, uid, gid, size, atime, mtime };
+        let changes = AttributeChanges { mode, uid, gid, size, atime, mtime, kill_privileges: false };
         self.dispatch(request, ino, Operation::Setattr { handle: fh.map(handle), changes }, reply);
     }
 
@@ -163,7 +163,7 @@ impl fuser::Filesystem for FuserTransport {
         rdev: u32,
         reply: fuser::ReplyEntry,
     ) {
-        let operation = Operation::Mknod { name: bytes(name), mode, rdev };
+        let operation = Operation::Mknod { name: bytes(name), mode, rdev, creation: Creation::default() };
         self.dispatch_masked(request, (parent, umask), operation, reply);
     }
 
@@ -176,7 +176,8 @@ impl fuser::Filesystem for FuserTransport {
         umask: u32,
         reply: fuser::ReplyEntry,
     ) {
-        self.dispatch_masked(request, (parent, umask), Operation::Mkdir { name: bytes(name), mode }, reply);
+        let operation = Operation::Mkdir { name: bytes(name), mode, creation: Creation::default() };
+        self.dispatch_masked(request, (parent, umask), operation, reply);
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: fuser::ReplyEmpty) {
@@ -195,7 +196,11 @@ impl fuser::Filesystem for FuserTransport {
         target: &Path,
         reply: fuser::ReplyEntry,
     ) {
-        let operation = Operation::Symlink { name: bytes(name), target: bytes(target.as_os_str()) };
+        let operation = Operation::Symlink {
+            name: bytes(name),
+            target: bytes(target.as_os_str()),
+            creation: Creation::default(),
+        };
         self.dispatch(request, parent, operation, reply);
     }
 
@@ -231,7 +236,7 @@ impl fuser::Filesystem for FuserTransport {
 
     fn open(&self, request: &Request, ino: INodeNo, flags: fuser::OpenFlags, reply: fuser::ReplyOpen) {
         let flags = OpenFlags::from_bits_retain(flags.0 as u32);
-        self.dispatch(request, ino, Operation::Open { flags }, reply);
+        self.dispatch(request, ino, Operation::Open { flags, kill_privileges: false }, reply);
     }
 
     fn read(
@@ -273,10 +278,15 @@ impl fuser::Filesystem for FuserTransport {
         request: &Request,
         ino: INodeNo,
         fh: fuser::FileHandle,
-        _lock_owner: fuser::LockOwner,
+        lock_owner: fuser::LockOwner,
         reply: fuser::ReplyEmpty,
     ) {
-        self.dispatch(request, ino, Operation::Flush { handle: handle(fh) }, reply);
+        self.dispatch(
+            request,
+            ino,
+            Operation::Flush { handle: handle(fh), owner: LockOwner(lock_owner.0) },
+            reply,
+        );
     }
 
     fn release(
@@ -289,7 +299,7 @@ impl fuser::Filesystem for FuserTransport {
         _flush: bool,
         reply: fuser::ReplyEmpty,
     ) {
-        self.dispatch(request, ino, Operation::Release { handle: handle(fh) }, reply);
+        self.dispatch(request, ino, Operation::Release { handle: handle(fh), flock_owner: None }, reply);
     }
 
     fn fsync(
@@ -368,7 +378,8 @@ impl fuser::Filesystem for FuserTransport {
         reply: fuser::ReplyEmpty,
     ) {
         let flags = XattrFlags::from_bits_retain(flags as u32);
-        let operation = Operation::Setxattr { name: bytes(name), value: Cow::Borrowed(value), flags };
+        let operation =
+            Operation::Setxattr { name: bytes(name), value: Cow::Borrowed(value), flags, kill_setgid: false };
         self.dispatch(request, ino, operation, reply);
     }
 
@@ -402,7 +413,13 @@ impl fuser::Filesystem for FuserTransport {
         self.dispatch_masked(
             request,
             (parent, umask),
-            Operation::Create { name: bytes(name), mode, flags },
+            Operation::Create {
+                name: bytes(name),
+                mode,
+                flags,
+                kill_privileges: false,
+                creation: Creation::default(),
+            },
             reply,
         );
     }

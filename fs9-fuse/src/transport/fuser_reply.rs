@@ -98,7 +98,7 @@ impl Reply for FuserReply {
             (R::Empty(reply), Ok(A::Done)) => reply.ok(),
             (R::Open(reply), Ok(A::Opened(opened))) => send_opened(reply, &opened),
             (R::Create(reply), Ok(A::Created(entry, opened))) => send_created(reply, &entry, &opened),
-            (R::Write(reply), Ok(A::Written(size))) => reply.written(size),
+            (R::Write(reply), Ok(A::Written(size))) => reply.written(u32::try_from(size).unwrap_or(u32::MAX)),
             (R::Statfs(reply), Ok(A::Statfs(statfs))) => send_statfs(reply, &statfs),
             (R::Directory(reply), Ok(A::Listing)) => reply.0.ok(),
             (R::DirectoryPlus(reply), Ok(A::Listing)) => reply.0.ok(),
