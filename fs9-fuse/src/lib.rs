@@ -19,10 +19,11 @@ mod isolation;
 mod mount_point;
 mod operation;
 mod options;
+mod protocol;
 mod read_buffer;
 mod reply;
 mod session;
-pub mod transport;
+mod transport;
 mod view;
 
 pub use counters::Counters;
@@ -30,7 +31,7 @@ pub use frontend::Frontend;
 pub use inode::Ino;
 pub use invalidate::KernelCache;
 pub use operation::{AttributeChanges, Bytes, Creation, Operation, RequestHeader, RequestId};
-pub use options::{FuseOptions, LowLatency, Passthrough, WantedLifetimes};
+pub use options::{FuseOptions, IoUring, LowLatency, Passthrough, WantedLifetimes};
 pub use read_buffer::ReadBuffer;
 pub use reply::{
     Answer, Backing, BufferedEntry, EntryAnswer, Exchange, LISTED_ONLY, ListedEntry, Listing, OpenAnswer,

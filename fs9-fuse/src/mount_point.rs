@@ -3,8 +3,10 @@
 use crate::options::FuseOptions;
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, UnmountFlags};
-use std::ffi::CString;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, move_mount,
+};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -43,8 +45,22 @@ struct Identity {
 /// it and give the other kind if that is asked for too.
 const MOUNT_ID_UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 
-/// Mounts at a path and returns the descriptor to talk with the kernel, or `None` without the right to mount.
-pub(crate) fn mount(path: &Path, options: &FuseOptions) -> io::Result<Option<OwnedFd>> {
+/// A file system that was made.
+pub(crate) struct Made {
+    /// The descriptor to talk with the kernel.
+    pub(crate) device: OwnedFd,
+    /// The mount.
+    pub(crate) detached: Detached,
+}
+
+/// A mount that is not attached anywhere. Dropped, it is gone without having been seen.
+pub(crate) struct Detached(OwnedFd);
+
+/// Makes a file system for a path, or returns `None` without the right to.
+///
+/// # Errors
+/// Those of opening the device, of `fsconfig(2)` and of `fsmount(2)`.
+pub(crate) fn make(path: &Path, options: &FuseOptions) -> io::Result<Option<Made>> {
     let metadata = std::fs::metadata(path)?;
     let device: OwnedFd = match std::fs::File::options().read(true).write(true).open(DEVICE) {
         Ok(device) => device.into(),
@@ -52,39 +68,57 @@ pub(crate) fn mount(path: &Path, options: &FuseOptions) -> io::Result<Option<Own
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut data = format!(
-        "fd={},rootmode={:o},user_id={},group_id={},default_permissions",
-        device.as_raw_fd(),
-        metadata.mode(),
-        rustix::process::geteuid().as_raw(),
-        rustix::process::getegid().as_raw(),
-    );
-    if options.allow_other {
-        data.push_str(",allow_other");
+    let context = match rustix::mount::fsopen("fuse", FsOpenFlags::FSOPEN_CLOEXEC) {
+        Ok(context) => context,
+        Err(Errno::PERM) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let parameters = [
+        ("source", options.fsname.clone()),
+        ("subtype", options.subtype.clone()),
+        ("fd", device.as_raw_fd().to_string()),
+        ("rootmode", format!("{:o}", metadata.mode())),
+        ("user_id", owner.0.to_string()),
+        ("group_id", owner.1.to_string()),
+    ];
+    for (name, value) in parameters {
+        fsconfig_set_string(&context, name, value)?;
     }
-    let data = CString::new(data)?;
-    let kind = format!("fuse.{}", options.subtype);
-    match rustix::mount::mount(
-        options.fsname.as_str(),
-        path,
-        kind.as_str(),
-        flags(options),
-        Some(data.as_c_str()),
-    ) {
-        Ok(()) => Ok(Some(device)),
-        Err(Errno::PERM) => Ok(None),
-        Err(error) => Err(error.into()),
+    fsconfig_set_flag(&context, "default_permissions")?;
+    if options.allow_other {
+        fsconfig_set_flag(&context, "allow_other")?;
+    }
+    if options.read_only {
+        fsconfig_set_flag(&context, "ro")?;
+    }
+    match fsconfig_create(&context) {
+        Ok(()) => {}
+        Err(Errno::PERM) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes(options))?;
+    Ok(Some(Made { device, detached: Detached(mount) }))
+}
+
+impl Detached {
+    /// Attaches the file system at a path, where everybody sees it.
+    ///
+    /// # Errors
+    /// Those of `move_mount(2)`.
+    pub(crate) fn attach(self, path: &Path) -> io::Result<()> {
+        Ok(move_mount(self.0, "", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
     }
 }
 
-fn flags(options: &FuseOptions) -> MountFlags {
-    let mut flags = MountFlags::empty();
-    flags.set(MountFlags::RDONLY, options.read_only);
-    flags.set(MountFlags::NOSUID, !options.suid);
-    flags.set(MountFlags::NODEV, !options.dev);
-    flags.set(MountFlags::NOEXEC, !options.exec);
-    flags.set(MountFlags::NOATIME, options.noatime);
-    flags
+fn attributes(options: &FuseOptions) -> MountAttrFlags {
+    let mut attributes = MountAttrFlags::empty();
+    attributes.set(MountAttrFlags::MOUNT_ATTR_RDONLY, options.read_only);
+    attributes.set(MountAttrFlags::MOUNT_ATTR_NOSUID, !options.suid);
+    attributes.set(MountAttrFlags::MOUNT_ATTR_NODEV, !options.dev);
+    attributes.set(MountAttrFlags::MOUNT_ATTR_NOEXEC, !options.exec);
+    attributes.set(MountAttrFlags::MOUNT_ATTR_NOATIME, options.noatime);
+    attributes
 }
 
 impl MountPoint {

@@ -24,6 +24,18 @@ pub enum LowLatency {
     Off,
 }
 
+/// Whether requests come by io_uring (Linux 6.14) instead of `/dev/fuse`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum IoUring {
+    /// Where the kernel is set up for it (`/sys/module/fuse/parameters/enable_uring`).
+    #[default]
+    Auto,
+    /// Always. What sets up the kernel, for the whole machine, is tried (it takes root); mounting fails without.
+    On,
+    /// Never.
+    Off,
+}
+
 /// Options of one FUSE mount. Lifetimes that are `None` follow from what a provider promises.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FuseOptions {
@@ -57,6 +69,8 @@ pub struct FuseOptions {
     pub writeback: bool,
     /// Whether reads and writes may bypass the daemon.
     pub passthrough: Passthrough,
+    /// Whether requests come by io_uring.
+    pub io_uring: IoUring,
     /// Whether processors are kept awake while requests come quickly.
     pub low_latency: LowLatency,
     /// How many file systems may be stacked below a passthrough file: 1, or 2 for a source on overlayfs.
@@ -107,6 +121,7 @@ impl Default for FuseOptions {
             clone_fd: false,
             writeback: false,
             passthrough: Passthrough::Auto,
+            io_uring: IoUring::Auto,
             low_latency: LowLatency::Auto,
             stack_depth: 1,
         }

@@ -6,8 +6,8 @@
 use crate::Counters;
 use crate::frontend::Frontend;
 use crate::mount_point::MountPoint;
-use crate::options::{FuseOptions, THREADS_DEFAULT, WantedLifetimes};
-use crate::transport::{Awake, FuserCache, FuserTransport};
+use crate::options::{FuseOptions, WantedLifetimes};
+use crate::transport::{Awake, Transport};
 use fs9_core::Namespace;
 use fs9_core::control::HandleReport;
 use std::io;
@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 /// How often a drain looks whether it is done: far below what a person notices, far above what a look costs.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 
-/// A namespace that is mounted. Nobody answers the kernel before [`Session::serve`].
+/// A namespace that is mounted. Requests by `/dev/fuse` are answered by [`Session::serve`], those by rings before.
 pub struct Session {
-    inner: fuser::Session<FuserTransport>,
+    transport: Transport,
     handle: SessionHandle,
     mount_point: MountGuard,
 }
@@ -31,6 +31,7 @@ pub struct Session {
 pub struct SessionHandle {
     frontend: Arc<Frontend>,
     mount_point: Arc<MountPoint>,
+    has_rings: bool,
 }
 
 /// Unmounts when dropped.
@@ -45,25 +46,36 @@ impl Drop for MountGuard {
 }
 
 impl Session {
-    /// Mounts a namespace and agrees with the kernel on how to talk. No thread is started.
+    /// Mounts a namespace and agrees with the kernel on how to talk, before anybody can see the mount.
     ///
     /// # Errors
-    /// Those of `mount(2)` and of opening `/dev/fuse`; as an ordinary user, those of `fusermount3`; those of opening
-    /// `/dev/cpu_dma_latency` if a low latency was asked for.
+    /// Those of `fsmount(2)` and of opening `/dev/fuse`; as an ordinary user, those of `fusermount3`; a kernel that is too
+    /// old; those of opening `/dev/cpu_dma_latency` and of io_uring if a low latency and rings were asked for.
     pub fn mount(namespace: Arc<Namespace>, mount_point: &Path, options: FuseOptions) -> io::Result<Session> {
-        let mount_point = mount_point.canonicalize()?;
-        let mut config = fuser::Config::default();
-        config.acl = if options.allow_other { fuser::SessionACL::All } else { fuser::SessionACL::Owner };
-        let threads = options.max_threads.unwrap_or(THREADS_DEFAULT).max(1);
-        config.n_threads = Some(threads);
-        config.clone_fd = options.clone_fd;
+        let path = mount_point.canonicalize()?;
         let frontend = Frontend::new(namespace, options);
         let awake = Awake::new(frontend.options().low_latency)?;
-        let transport = FuserTransport::new(Arc::clone(&frontend), threads, awake);
-        let (inner, guard) = connect(&mount_point, frontend.options(), transport, config)?;
-        let mount_point = Arc::clone(&guard.0);
-        frontend.set_kernel_cache(Some(Arc::new(FuserCache(inner.notifier()))));
-        Ok(Session { inner, handle: SessionHandle { frontend, mount_point }, mount_point: guard })
+        let connect = |device| Transport::connect(device, Arc::clone(&frontend), awake);
+        let (transport, mount_point) = match crate::mount_point::make(&path, frontend.options())? {
+            Some(made) => {
+                let transport = connect(made.device)?;
+                made.detached.attach(&path)?;
+                (transport, MountGuard(Arc::new(MountPoint::of(&path)?)))
+            }
+            None => {
+                let device = crate::fusermount::mount(&path, frontend.options())?;
+                let guard = MountGuard(Arc::new(MountPoint::of(&path)?));
+                (connect(device)?, guard)
+            }
+        };
+        mount_point.0.raise_read_ahead();
+        frontend.set_kernel_cache(Some(transport.kernel_cache()));
+        let handle = SessionHandle {
+            has_rings: transport.has_rings(),
+            mount_point: Arc::clone(&mount_point.0),
+            frontend,
+        };
+        Ok(Session { transport, handle, mount_point })
     }
 
     /// Returns what other threads do with the session.
@@ -76,17 +88,12 @@ impl Session {
     /// # Errors
     /// What ends the connection other than unmounting.
     pub fn serve(self) -> io::Result<()> {
-        let Session { inner, handle, mount_point } = self;
-        let result = inner.run();
+        let Session { transport, handle, mount_point } = self;
+        let result = transport.serve();
         handle.frontend.set_kernel_cache(None);
         handle.frontend.tear_down();
         drop(mount_point);
-        match result {
-            // A thread that had just taken one of the last requests is told so instead of `ENODEV`; so are all when
-            // the connection was aborted on purpose.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(()),
-            other => other,
-        }
+        result
     }
 
     /// Answers the kernel on threads of its own until the mount is gone.
@@ -96,24 +103,6 @@ impl Session {
     pub fn spawn(self) -> io::Result<JoinHandle<io::Result<()>>> {
         std::thread::Builder::new().name("fs9-session".into()).spawn(move || self.serve())
     }
-}
-
-/// Mounts and connects: by `mount(2)` with the right to it, else by `fusermount3`.
-fn connect(
-    path: &Path,
-    options: &FuseOptions,
-    transport: FuserTransport,
-    config: fuser::Config,
-) -> io::Result<(fuser::Session<FuserTransport>, MountGuard)> {
-    let device = match crate::mount_point::mount(path, options)? {
-        Some(device) => device,
-        None => crate::fusermount::mount(path, options)?,
-    };
-    let guard = MountGuard(Arc::new(MountPoint::of(path)?));
-    transport.read_from(device.try_clone()?);
-    let inner = fuser::Session::from_fd(transport, device, config.acl, config)?;
-    guard.0.raise_read_ahead();
-    Ok((inner, guard))
 }
 
 impl SessionHandle {
@@ -160,6 +149,11 @@ impl SessionHandle {
     /// Returns whether the kernel reads and writes files by itself where a provider lends their descriptors.
     pub fn has_passthrough(&self) -> bool {
         self.frontend.has_passthrough()
+    }
+
+    /// Returns whether requests come by io_uring instead of `/dev/fuse`.
+    pub fn has_rings(&self) -> bool {
+        self.has_rings
     }
 
     /// Returns the counters of requests.

@@ -1,5 +1,6 @@
 //! System calls that fs9 needs and rustix lacks: file handles, identities of single threads, directory reading into a
-//! kept buffer, inode ioctls, becoming a daemon, and giving freed memory back.
+//! kept buffer, inode ioctls, what `/dev/fuse` has besides reading and writing, becoming a daemon, and giving freed memory
+//! back.
 //!
 //! Invariants: every function that can fail returns `io::Result`; one unsafe operation a block, with its reason; no policy.
 
@@ -8,6 +9,8 @@ pub mod credentials;
 mod daemon;
 mod directory;
 mod file_handle;
+pub mod fuse_device;
+mod fuse_ring;
 mod inode_ioctl;
 mod memory;
 
@@ -15,6 +18,7 @@ pub use close::close;
 pub use daemon::{Daemon, Detached, Outcome, Waiter, detach};
 pub use directory::{RawEntry, parse_entry, read_directory};
 pub use file_handle::{FILE_HANDLE_MAX, FileHandleBytes, open_by_handle, take_handle};
+pub use fuse_ring::{FuseRingEntry, RingRequest};
 pub use inode_ioctl::{
     ExtendedFlags, extended_flags, inode_flags, inode_version, set_extended_flags, set_inode_flags,
 };

@@ -26,7 +26,7 @@ use crate::inode::{Found, Ino, InodeTable, Object, Target};
 use crate::invalidate::{Invalidator, KernelCache};
 use crate::io_mode::IoModes;
 use crate::isolation::guarded;
-use crate::operation::{Operation, RequestHeader};
+use crate::operation::{Operation, RequestHeader, RequestId};
 use crate::options::{FuseOptions, Passthrough, WantedLifetimes};
 use crate::reply::{EntryAnswer, Reply};
 use crate::view::{MountView, Views};
@@ -184,6 +184,10 @@ impl Frontend {
         self.counters.count(kind);
         let mounts_changed = self.invalidator.submitted();
         if let Some(view) = self.view_that_may_block(&header, &operation) {
+            if !reply.may_wait() {
+                tracing::debug!(operation = kind.name(), "too many requests wait for providers");
+                return reply.send(Err(ErrorKind::WouldBlock));
+            }
             return self.dispatch_pooled(&view, header, operation.into_owned(), reply);
         }
         let request = Request { header, call: Call::by(header.caller) };
@@ -198,6 +202,16 @@ impl Frontend {
             reply.send(answer);
         }
         self.answered.store(true, Ordering::Release);
+    }
+
+    /// Returns whether the kernel uses SELinux.
+    pub(crate) fn has_selinux(&self) -> bool {
+        self.selinux
+    }
+
+    /// Cancels a request whose asker has had a signal. There is no answer.
+    pub fn interrupt(&self, request: RequestId) {
+        tracing::debug!(?request, "interrupted");
     }
 
     /// Takes back lookups of inodes. There is no answer.

@@ -116,22 +116,15 @@ fn open() -> io::Result<File> {
 
 /// Returns the number of processors in use; where it cannot be told, more than are ever kept awake unasked.
 fn processors() -> usize {
-    std::fs::read_to_string(PROCESSORS).ok().and_then(|list| count(list.trim())).unwrap_or(usize::MAX)
-}
-
-/// Counts a list such as `0-3,8`.
-fn count(list: &str) -> Option<usize> {
-    let ranges = list.split(',').map(|range| {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
-        last.checked_sub(first)?.checked_add(1)
-    });
-    ranges.sum()
+    std::fs::read_to_string(PROCESSORS)
+        .ok()
+        .and_then(|list| super::processors::count(list.trim()))
+        .unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ANY_LATENCY, Awake, NO_LATENCY, REQUESTS_MIN, SLOW_TICKS, count};
+    use super::{ANY_LATENCY, Awake, NO_LATENCY, REQUESTS_MIN, SLOW_TICKS};
     use std::fs::File;
     use std::io::Read;
     use std::os::fd::OwnedFd;
@@ -171,13 +164,5 @@ mod tests {
             (0..100).for_each(|_| keeper.tick(REQUESTS_MIN - 1));
         });
         assert_eq!(asked, []);
-    }
-
-    #[test]
-    fn lists_of_processors_are_counted() {
-        assert_eq!(count("0"), Some(1));
-        assert_eq!(count("0-3,8,10-11"), Some(7));
-        assert_eq!(count(""), None);
-        assert_eq!(count("3-1"), None);
     }
 }

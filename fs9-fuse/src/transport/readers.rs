@@ -7,14 +7,14 @@
 //! whole tick and sleeps, one that rests steps in. Before a request that is known to be slow, one steps in at once.
 //! Whoever watches also sees the pace of requests, and keeps processors awake while it is quick.
 //!
-//! Invariants: while a thread rests, at least one that has taken a request before is active, so that its end (of the
-//! thread, when the mount is gone) releases those that rest; without requests no thread wakes up. No lock is held
+//! Invariants: while a thread rests, at least one that has taken a request before is active, which sees that the mount is
+//! gone and releases those that rest; without requests no thread wakes up. No lock is held
 //! across a request.
 
 use super::awake::Awake;
 use super::linger::Linger;
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
@@ -62,14 +62,9 @@ struct Rest {
     over: bool,
 }
 
-/// A thread's place among the readers, until the thread ends.
-struct Presence {
-    readers: Arc<Readers>,
-    seat: usize,
-}
-
 thread_local! {
-    static PRESENCE: RefCell<Option<Presence>> = const { RefCell::new(None) };
+    /// A thread's place among the readers of its mount.
+    static SEAT: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// A request in hand.
@@ -119,18 +114,23 @@ impl Readers {
     }
 
     /// Returns the seat of this thread; it takes one with its first request.
-    fn seat_of_this_thread(self: &Arc<Self>) -> usize {
-        PRESENCE.with_borrow_mut(|presence| {
-            let presence = presence.get_or_insert_with(|| {
-                self.active.fetch_add(1, Ordering::AcqRel);
-                let seat = self.seats_taken.fetch_add(1, Ordering::AcqRel);
-                if let Some(seat) = self.seats.get(seat) {
-                    seat.thread.store(rustix::thread::gettid().as_raw_nonzero().get(), Ordering::Release);
-                }
-                Presence { readers: Arc::clone(self), seat }
-            });
-            presence.seat
-        })
+    fn seat_of_this_thread(&self) -> usize {
+        if let Some(seat) = SEAT.get() {
+            return seat;
+        }
+        self.active.fetch_add(1, Ordering::AcqRel);
+        let index = self.seats_taken.fetch_add(1, Ordering::AcqRel);
+        if let Some(seat) = self.seats.get(index) {
+            seat.thread.store(rustix::thread::gettid().as_raw_nonzero().get(), Ordering::Release);
+        }
+        SEAT.set(Some(index));
+        index
+    }
+
+    /// Lets all threads go and see for themselves: the mount is gone, and nobody rests any more.
+    pub(super) fn end(&self) {
+        self.rest.lock().over = true;
+        self.bell.notify_all();
     }
 
     /// Lets threads that rest get up.
@@ -250,14 +250,6 @@ impl Drop for Turn {
     }
 }
 
-impl Drop for Presence {
-    /// A thread ends when the connection does, so that all others have to go and see for themselves.
-    fn drop(&mut self) {
-        self.readers.rest.lock().over = true;
-        self.readers.bell.notify_all();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Awake, Readers};
@@ -291,7 +283,7 @@ mod tests {
                 let (readers, queue) = (Arc::clone(&readers), Arc::clone(&queue));
                 std::thread::spawn(move || {
                     loop {
-                        let Ok(job) = queue.lock().unwrap().recv() else { return };
+                        let Ok(job) = queue.lock().unwrap().recv() else { return readers.end() };
                         let _turn = readers.take_turn(job.is_slow);
                         job.begun.send(()).unwrap();
                         job.end.recv().unwrap();

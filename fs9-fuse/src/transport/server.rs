@@ -1,0 +1,49 @@
+//! From a decoded message to the frontend.
+
+use super::device::Device;
+use super::kernel_cache::wake_poll;
+use crate::isolation::contained;
+use crate::protocol::{Body, Dialect, Message};
+use crate::reply::{Answer, Reply};
+use crate::{Frontend, Operation};
+use fs9_sdk::{ErrorKind, PollWaker};
+use std::sync::Arc;
+
+/// What every thread needs that takes requests of a mount.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) frontend: Arc<Frontend>,
+    pub(super) device: Arc<Device>,
+    pub(super) dialect: Dialect,
+}
+
+impl Server {
+    /// Does what a message asks for; `reply` makes the way back for those that are answered.
+    pub(super) fn serve<R: Reply>(&self, message: Message<'_>, reply: impl FnOnce() -> R) {
+        let Message { header, body, poll, .. } = message;
+        match body {
+            Body::Operation(mut operation) => {
+                if let (Operation::Poll { waker, .. }, Some(poll)) = (&mut operation, poll) {
+                    *waker = poll.notify.then(|| self.waker(poll.kernel));
+                }
+                let reply = reply();
+                contained(|| self.frontend.dispatch(header, operation, reply));
+            }
+            Body::Forget { count } => contained(|| self.frontend.forget(header.ino, count)),
+            Body::BatchForget(list) => {
+                contained(|| list.into_iter().for_each(|(ino, count)| self.frontend.forget(ino, count)));
+            }
+            Body::Interrupt { request } => contained(|| self.frontend.interrupt(request)),
+            Body::Destroy => reply().send(Ok(Answer::Done)),
+            // It comes once, before there is a server.
+            Body::Init(_) => reply().send(Err(ErrorKind::Io)),
+            // Nothing is ever retrieved.
+            Body::Retrieved { .. } => {}
+        }
+    }
+
+    fn waker(&self, kernel: u64) -> PollWaker {
+        let (device, dialect) = (Arc::clone(&self.device), self.dialect);
+        Box::new(move || wake_poll(&device, dialect, kernel))
+    }
+}
