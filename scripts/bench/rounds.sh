@@ -7,8 +7,12 @@
 # wake-ups land makes a mount up to ten times slower than its twin for as long as it lives; the order turns with each
 # round; a ratio is taken within its round.
 
+# Its file systems and their order are `file_systems`, those of the command line after what is in BASE.
+
 ROUNDS=5
 IMAGE_SIZE=4g
+BASE=(native)
+REPORT_OPTIONS=()
 file_systems=(native fs9 passthrough_hp bindfs mergerfs)
 
 read_arguments() {
@@ -22,7 +26,7 @@ read_arguments() {
         esac
         shift
     done
-    [[ ${#names[@]} -eq 0 ]] || file_systems=(native "${names[@]}")
+    [[ ${#names[@]} -eq 0 ]] || file_systems=("${BASE[@]}" "${names[@]}")
 }
 
 # Ordinary scheduling, but before everything else that the machine does. Where the kernel groups processes by
@@ -63,5 +67,8 @@ benchmark() {
     make_work_directory /dev/shm
     mount_ext4_image "$IMAGE_SIZE" "$WORK_DIRECTORY/ext4"
     run_rounds "$WORK_DIRECTORY/results"
-    "$FS9_ROOT/scripts/bench/report" "$WORK_DIRECTORY/results" "${file_systems[@]}"
+    "$FS9_ROOT/scripts/bench/report" "${REPORT_OPTIONS[@]}" "$WORK_DIRECTORY/results" "${file_systems[@]}"
+    if [[ " ${file_systems[*]} " == *" passthrough_"* ]]; then
+        printf '\npassthrough_hp, passthrough_ll: libfuse %s\n' "$(<"$FS9_CACHE/peers/version")"
+    fi
 }

@@ -12,42 +12,79 @@ trap unmount_all EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# The file systems that can be put over a directory.
-FILE_SYSTEMS=(native fs9 fs9-memory tmpfs passthrough_hp passthrough_ll bindfs mergerfs)
+# The file systems that can be put over a directory. Those that end in -uring talk to the kernel over io_uring, fs9 and
+# passthrough_hp over /dev/fuse, fs9-memory as fs9 does of itself.
+FILE_SYSTEMS=(native fs9 fs9-uring fs9-memory tmpfs passthrough_hp passthrough_hp-uring passthrough_ll bindfs mergerfs)
+
+RING_PARAMETER=/sys/module/fuse/parameters/enable_uring
+RING_BEFORE= # what it was before this script turned it on
 
 # mount_file_system NAME SOURCE MOUNTPOINT: mounts one of FILE_SYSTEMS; FS9_OPTIONS are fs9's own options.
 # Each peer has its defaults; mergerfs would otherwise refuse to write to a file system with less than 4 GiB free.
 mount_file_system() {
-    local name=$1 source=$2 target=$3 fs9 options=suid,dev${FS9_OPTIONS:+,$FS9_OPTIONS}
+    local name=$1 source=$2 target=$3
     mkdir -p "$target"
-    [[ $EUID -ne 0 ]] || options=allow_other,$options
-    [[ $EUID -eq 0 ]] || options=${FS9_OPTIONS:-}
+    [[ $name != *-uring ]] || turn_ring_on
     case $name in
         native) mount --bind "$source" "$target" && MOUNTS+=("$name|$target|0") ;;
         tmpfs) mount -t tmpfs -o size=4g fs9-tmpfs "$target" && MOUNTS+=("$name|$target|0") ;;
-        fs9 | fs9-memory)
-            fs9=$(fs9_binary)
-            [[ $name == fs9 ]] || source=memory:
-            start_daemon "$name" "$target" "$fs9" mount -f ${options:+-o "$options"} "$source" "$target"
-            ;;
-        passthrough_hp | passthrough_ll) start_passthrough "$name" "$source" "$target" ;;
+        fs9 | fs9-uring) start_fs9 "$name" "$source" "$target" ;;
+        fs9-memory) start_fs9 "$name" memory: "$target" ;;
+        passthrough_hp | passthrough_hp-uring | passthrough_ll) start_passthrough "$name" "$source" "$target" ;;
         bindfs) start_daemon "$name" "$target" bindfs -f -o suid,dev "$source" "$target" ;;
         mergerfs)
             start_daemon "$name" "$target" mergerfs -f -o allow_other,suid,dev,use_ino,minfreespace=0 "$source" "$target"
             ;;
         *) die "$name is not one of: ${FILE_SYSTEMS[*]}" ;;
     esac
+    [[ $name != *-uring ]] || expect_ring "$name" "$target"
+}
+
+# FS9_OPTIONS come last, so that they decide.
+start_fs9() {
+    local name=$1 source=$2 target=$3 fs9 options=
+    fs9=$(fs9_binary)
+    [[ $EUID -ne 0 ]] || options=allow_other,suid,dev
+    case $name in
+        fs9-uring) options+=${options:+,}io_uring=on ;;
+        # fs9 takes the ring of itself where it can; a binary without that option has /dev/fuse alone.
+        fs9) [[ $("$fs9" mount --help) != *io_uring=* ]] || options+=${options:+,}io_uring=off ;;
+    esac
+    options+=${FS9_OPTIONS:+${options:+,}$FS9_OPTIONS}
+    start_daemon "$name" "$target" "$fs9" mount -f ${options:+-o "$options"} "$source" "$target"
 }
 
 # libfuse's two examples; scripts/bench/peers builds them.
 start_passthrough() {
-    local name=$1 source=$2 target=$3 program=$FS9_CACHE/peers/bin/$1
+    local name=$1 source=$2 target=$3 program=$FS9_CACHE/peers/bin/${1%-uring}
     [[ -x $program ]] || die "$program is not there; run scripts/bench/peers"
-    if [[ $name == passthrough_hp ]]; then
-        start_daemon "$name" "$target" "$program" --foreground "$source" "$target"
-    else
-        start_daemon "$name" "$target" "$program" -f -o "source=$source,allow_other,default_permissions,cache=auto" "$target"
-    fi
+    case $name in
+        passthrough_hp) start_daemon "$name" "$target" "$program" --foreground "$source" "$target" ;;
+        passthrough_hp-uring) start_daemon "$name" "$target" "$program" --foreground -o io_uring "$source" "$target" ;;
+        passthrough_ll)
+            start_daemon "$name" "$target" "$program" -f -o "source=$source,allow_other,default_permissions,cache=auto" "$target"
+            ;;
+    esac
+}
+
+# Lets new mounts ask for FUSE over io_uring, for the whole machine; the end of the script takes it back.
+turn_ring_on() {
+    local before
+    [[ -e $RING_PARAMETER ]] || modprobe -q fuse || true
+    [[ -e $RING_PARAMETER ]] || die "this kernel has no FUSE over io_uring (Linux 6.14, CONFIG_FUSE_IO_URING)"
+    before=$(<"$RING_PARAMETER")
+    [[ $before != Y ]] || return 0
+    need_root "$RING_PARAMETER is turned on"
+    note "turning on $RING_PARAMETER until the end"
+    echo Y >"$RING_PARAMETER"
+    RING_BEFORE=$before
+}
+
+# Fails if a daemon fell back to /dev/fuse, which libfuse does with no more than a line in its log.
+expect_ring() {
+    local name=$1 daemon
+    daemon=$(daemon_of "$2")
+    [[ -n $(find "/proc/$daemon/fd" -lname 'anon_inode:\[io_uring\]' -print -quit) ]] || die "$name runs without io_uring"
 }
 
 # start_daemon NAME MOUNTPOINT COMMAND...: runs a daemon and returns once its mount answers.
@@ -139,6 +176,7 @@ unmount_all() {
         unmount "${target%|*}" || status=1
     done
     for image in "${LOOP_FILES[@]}"; do rm -f "$image"; done
+    [[ -z $RING_BEFORE ]] || echo "$RING_BEFORE" >"$RING_PARAMETER" || status=1
     [[ -z ${WORK_DIRECTORY:-} ]] || rm -rf --one-file-system "$WORK_DIRECTORY"
     exit "$status"
 }

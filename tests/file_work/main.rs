@@ -8,14 +8,13 @@
 //! Invariant: only the named operation runs between the two clock readings; what it needs is made before.
 #![forbid(unsafe_code)]
 
-mod clock;
 mod rows;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clock::Clock;
+use fs9_tests::Clock;
 use rows::{Ground, OBJECTS, ROWS};
 
 fn main() -> ExitCode {

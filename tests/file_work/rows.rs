@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::clock::{Clock, Sample};
+use fs9_tests::{Clock, Sample};
 
 /// Objects in a directory for rows that go to the daemon each time: enough to time it in ticks.
 pub(crate) const OBJECTS: u64 = 6_000;

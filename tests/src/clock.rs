@@ -14,26 +14,33 @@ const TICK: Duration = Duration::from_millis(10);
 const UTIME_FIELD: usize = 11;
 const STIME_FIELD: usize = 12;
 
-/// What a row took.
-pub(crate) struct Sample {
-    pub(crate) operations: u64,
-    pub(crate) elapsed: Duration,
-    pub(crate) daemon: Duration,
+/// What a stretch of work took.
+pub struct Sample {
+    /// How many operations the work did.
+    pub operations: u64,
+    /// Wall time.
+    pub elapsed: Duration,
+    /// Processor time of the daemon, user and system.
+    pub daemon: Duration,
 }
 
 /// Reads both clocks.
-pub(crate) struct Clock {
+pub struct Clock {
     daemon: u32,
 }
 
 impl Clock {
     /// Returns a clock that also watches this process; 0 watches none.
-    pub(crate) fn new(daemon: u32) -> Clock {
+    #[must_use]
+    pub fn new(daemon: u32) -> Clock {
         Clock { daemon }
     }
 
     /// Runs `work`, which returns how many operations it did, between two readings.
-    pub(crate) fn time(&self, work: impl FnOnce() -> io::Result<u64>) -> io::Result<Sample> {
+    ///
+    /// # Errors
+    /// Those of `work`, and of reading /proc/PID/stat of a daemon that has gone.
+    pub fn time(&self, work: impl FnOnce() -> io::Result<u64>) -> io::Result<Sample> {
         let daemon_before = self.daemon_time()?;
         let started = Instant::now();
         let operations = work()?;
