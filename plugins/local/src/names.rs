@@ -22,7 +22,7 @@ impl LocalProvider {
         let dir = dir.as_fd();
         let fd = self.with_room(|| self.backing.open_entry(dir, name))?;
         let stat = Stat::of(&fd)?;
-        Ok(self.admit(parent, name, fd, &stat))
+        Ok(self.admit(Some(Place { parent, name }), fd, &stat))
     }
 
     pub(crate) fn do_mknod(
@@ -97,6 +97,9 @@ impl LocalProvider {
         linked.map_err(refused)?;
         let stat = Stat::of(&node.descriptor)?;
         self.nodes.look_again(id);
+        if stat.nlink() == 1 {
+            self.note_first_name(id, &node, &stat, Place { parent: new_parent, name: new_name });
+        }
         Ok(Entry { node: id, attr: stat.attr(self.devices.public(node.device)) })
     }
 
@@ -203,6 +206,16 @@ impl LocalProvider {
         }
     }
 
+    /// Notes that something leads to a node besides its descriptor.
+    fn note_first_name(&self, id: NodeId, node: &Node, stat: &Stat, place: Place<'_>) {
+        if self.devices.has_handles(node.device) {
+            self.nodes.unspare(id);
+        } else {
+            let key = Key { device: node.device, number: stat.number };
+            self.nodes.moved(key, &Whereabouts::from(place));
+        }
+    }
+
     /// Keeps the descriptor of a node that nothing else leads to any more.
     fn keep_if_nameless(&self, behind: Arc<OwnedFd>) {
         // An object that cannot even be looked at is nobody's node.
@@ -223,7 +236,6 @@ impl LocalProvider {
     fn note_place(&self, dir: &Node, place: Place<'_>) {
         let Ok(fd) = self.backing.open_entry(&dir.descriptor, place.name) else { return };
         let Ok(stat) = Stat::of(&fd) else { return };
-        let place = Whereabouts { parent: place.parent, name: place.name.as_bytes().into() };
-        self.nodes.moved(self.found(&fd, &stat).key, &place);
+        self.nodes.moved(self.found(&fd, &stat).key, &Whereabouts::from(place));
     }
 }

@@ -200,6 +200,13 @@ impl NodeTable {
         }
     }
 
+    /// Ends what [`NodeTable::spare`] began: something leads to the inode now.
+    pub(crate) fn unspare(&self, node: NodeId) {
+        if let Some((shard, slot)) = self.parts(node) {
+            self.shards[shard].lock().unspare(slot);
+        }
+    }
+
     /// Notes the place of an inode if its node is known.
     pub(crate) fn moved(&self, key: Key, place: &Whereabouts) {
         self.pin(place.parent);

@@ -80,6 +80,22 @@ fn a_held_node_keeps_its_descriptor() {
 }
 
 #[test]
+fn a_spared_node_keeps_its_descriptor_until_something_else_leads_to_it() {
+    let table = NodeTable::new(8);
+    let node = table.intern(&found(5), descriptor(), None);
+    let (shard, victim) = table.victim_anywhere().unwrap();
+    table.spare(shard, &victim);
+    assert!(!table.retire(shard, &victim, Some(handle())), "an eviction under way");
+    assert!(!evict(&table, handle));
+    table.hold(&found(5), &victim.descriptor);
+    table.unspare(node);
+    assert!(!evict(&table, handle), "somebody else relies on it");
+    table.let_go(node);
+    assert!(evict(&table, handle));
+    assert!(!is_open(&table, node));
+}
+
+#[test]
 fn a_victim_that_is_held_meanwhile_is_spared() {
     let table = NodeTable::new(8);
     let node = table.intern(&found(5), descriptor(), None);
