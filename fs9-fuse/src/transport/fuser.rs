@@ -59,7 +59,8 @@ impl FuserTransport {
         operation: Operation<'_>,
         reply: impl Into<FuserReply>,
     ) {
-        let caller = Caller { uid: request.uid(), gid: request.gid(), pid: request.pid(), umask };
+        let caller =
+            Caller { uid: request.uid(), gid: request.gid(), pid: request.pid(), umask, parent_group: None };
         let _turn = self.readers.take_turn(waits_for_the_disk(&operation));
         let header = RequestHeader { id: RequestId(request.unique().0), ino: Ino(ino.0), caller };
         contained(|| self.frontend.dispatch(header, operation, reply.into()));
