@@ -239,7 +239,7 @@ pub trait Provider: Send + Sync + 'static {
     fn open(&self, call: &Call, node: NodeId, flags: OpenFlags) -> Result<Opened>;
 
     /// Makes a regular file and opens it; with `EXCLUSIVE` it must not exist. Without it, what exists is opened as
-    /// it is (and cut with `TRUNCATE`, which strips its privileges with `KILL_PRIVILEGES`).
+    /// it is (and cut with `TRUNCATE`). `KILL_PRIVILEGES` does not appear.
     ///
     /// # Errors
     /// As [`Provider::mknod`] and [`Provider::open`].

@@ -24,6 +24,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The most bytes that one copy reports: the answer of `COPY_FILE_RANGE` has 32 bits, and whole pages suit the next call.
+const COPY_MAX: u64 = u32::MAX as u64 & !4095;
+
 /// Hands the requests that `fuser` reads to a frontend.
 pub struct FuserTransport {
     frontend: Arc<Frontend>,
@@ -513,7 +516,7 @@ impl fuser::Filesystem for FuserTransport {
         let operation = Operation::CopyFileRange {
             source: (handle(fh_in), offset_in),
             target: (handle(fh_out), offset_out),
-            length: len,
+            length: len.min(COPY_MAX),
         };
         self.dispatch(request, ino_in, operation, reply);
     }

@@ -156,10 +156,6 @@ pub(super) fn an_open_strips_privileges_on_request_only(s: &Session<'_>) -> Outc
         let node = privileged(&other, &format!("cut-by-other-{before:o}"), before)?;
         other.release(other.open(node, cut | OpenFlags::KILL_PRIVILEGES)?);
         ensure_eq!(s.getattr(node)?.permissions, after, "permissions {before:o} after an open");
-        let name = format!("made-by-other-{before:o}");
-        let (made, file) = other.create(ROOT, &name, before, cut | OpenFlags::KILL_PRIVILEGES)?;
-        other.release(file);
-        ensure_eq!(made.attr.permissions, before, "permissions of a file that did not exist");
     }
     Ok(())
 }
