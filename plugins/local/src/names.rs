@@ -98,7 +98,10 @@ impl LocalProvider {
         let stat = Stat::of(&node.descriptor)?;
         self.nodes.look_again(id);
         if stat.nlink() == 1 {
-            self.note_first_name(id, &node, &stat, Place { parent: new_parent, name: new_name });
+            // It may have had none, so that nothing but its descriptor led to it.
+            let place = Whereabouts::from(Place { parent: new_parent, name: new_name });
+            let by_name = !self.devices.has_handles(node.device);
+            self.nodes.named(id, by_name.then_some(&place));
         }
         Ok(Entry { node: id, attr: stat.attr(self.devices.public(node.device)) })
     }
@@ -203,16 +206,6 @@ impl LocalProvider {
             }
             // There is nothing, or a mount point, which keeps its name.
             Ok(_) | Err(_) => Shield::Needless,
-        }
-    }
-
-    /// Notes that something leads to a node besides its descriptor.
-    fn note_first_name(&self, id: NodeId, node: &Node, stat: &Stat, place: Place<'_>) {
-        if self.devices.has_handles(node.device) {
-            self.nodes.unspare(id);
-        } else {
-            let key = Key { device: node.device, number: stat.number };
-            self.nodes.moved(key, &Whereabouts::from(place));
         }
     }
 
