@@ -156,6 +156,10 @@ pub(super) fn an_open_strips_privileges_on_request_only(s: &Session<'_>) -> Outc
         let node = privileged(&other, &format!("cut-by-other-{before:o}"), before)?;
         other.release(other.open(node, cut | OpenFlags::KILL_PRIVILEGES)?);
         ensure_eq!(s.getattr(node)?.permissions, after, "permissions {before:o} after an open");
+        s.chmod(node, before)?;
+        s.unlink(ROOT, format!("cut-by-other-{before:o}"))?;
+        other.release(other.open(node, cut | OpenFlags::KILL_PRIVILEGES)?);
+        ensure_eq!(s.getattr(node)?.permissions, after, "permissions {before:o} of an unlinked file");
     }
     Ok(())
 }

@@ -322,7 +322,8 @@ impl PathProvider for Mirror {
         flags: XattrFlags,
     ) -> Result<()> {
         let (_dir, path) = self.proc_path(path)?;
-        done(fs::lsetxattr(&*path, name, value, fs::XattrFlags::from_bits_retain(flags.bits())))
+        let system = fs::XattrFlags::from_bits_retain((flags - XattrFlags::KILL_SETGID).bits());
+        done(fs::lsetxattr(&*path, name, value, system))
     }
 
     fn listxattr(&self, _: &Call, path: RelPath<'_>) -> Result<Vec<u8>> {
