@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn an_outsider_takes_set_group_id_that_is_no_privilege_and_a_member_does_not() {
-        let writer = Caller { uid: 1000, gid: 100, pid: 0, umask: 0 };
+        let writer = Caller { uid: 1000, gid: 100, ..Caller::ROOT };
         assert_eq!(file(0o2666, 100).permissions_without_privilege(&writer), 0o2666);
         assert_eq!(file(0o2666, 7).permissions_without_privilege(&writer), 0o666);
         assert_eq!(file(0o2676, 100).permissions_without_privilege(&writer), 0o676);

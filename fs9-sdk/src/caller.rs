@@ -13,11 +13,14 @@ pub struct Caller {
     pub pid: u32,
     /// File mode creation mask; the mode of a creating call is given unmasked.
     pub umask: u32,
+    /// Where something is made: the group of the directory, if the kernel told that the caller is in it by a
+    /// supplementary group (`FUSE_CREATE_SUPP_GROUP`). `None` says nothing: the caller may be in any group.
+    pub parent_group: Option<u32>,
 }
 
 impl Caller {
     /// The superuser, asking on nobody's behalf.
-    pub const ROOT: Caller = Caller { uid: 0, gid: 0, pid: 0, umask: 0o022 };
+    pub const ROOT: Caller = Caller { uid: 0, gid: 0, pid: 0, umask: 0o022, parent_group: None };
 
     /// Reads the caller's supplementary groups from `/proc/PID/status` (`proc(5)`).
     ///
@@ -32,11 +35,12 @@ impl Caller {
         Ok(parse_groups(&status))
     }
 
-    /// Returns whether the caller belongs to a group, or needs not to, as `CAP_FSETID` allows root. It may read `/proc`, so
-    /// it is called without a lock. Whoever is gone already is in no supplementary group.
+    /// Returns whether the caller belongs to a group, or needs not to, as `CAP_FSETID` allows root. It may read `/proc`
+    /// unless the kernel told it, so it is called without a lock. Whoever is gone already is in no supplementary group.
     pub fn is_in_group(&self, gid: u32) -> bool {
         self.uid == 0
             || self.gid == gid
+            || self.parent_group == Some(gid)
             || self.supplementary_groups().is_ok_and(|groups| groups.contains(&gid))
     }
 }
@@ -69,8 +73,10 @@ mod tests {
 
     #[test]
     fn one_is_in_the_own_group_and_root_in_all() {
-        let gone = Caller { uid: 1, gid: 7, pid: 0, umask: 0 };
+        let gone = Caller { uid: 1, gid: 7, ..Caller::ROOT };
         assert!(gone.is_in_group(7) && !gone.is_in_group(8));
+        let vouched = Caller { parent_group: Some(8), ..gone };
+        assert!(vouched.is_in_group(7) && vouched.is_in_group(8) && !vouched.is_in_group(9));
         assert!(Caller::ROOT.is_in_group(8));
     }
 

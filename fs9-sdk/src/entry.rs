@@ -29,6 +29,9 @@ bitflags! {
         const STREAM = 1 << 4;
         /// Closing needs no flush.
         const NO_FLUSH = 1 << 5;
+        /// Of a file: writes past the cache that stay within the size may reach the provider several at a time. Without
+        /// it, they come one after the other.
+        const PARALLEL_DIRECT_WRITES = 1 << 6;
     }
 }
 

@@ -113,7 +113,8 @@ pub trait PathProvider: Send + Sync + 'static {
     /// `ENOENT`, `ENOTDIR`, `EIO`.
     fn readdir(&self, call: &Call, path: RelPath<'_>, listing: &mut Listing) -> Result<()>;
 
-    /// Opens a file and returns a handle of the provider's choice. Required.
+    /// Opens a file and returns a handle of the provider's choice. Required. The flags are those of [`Provider::open`](crate::Provider::open): not all of
+    /// them are the system's.
     ///
     /// # Errors
     /// As [`Provider::open`](crate::Provider::open).
@@ -272,7 +273,8 @@ pub trait PathProvider: Send + Sync + 'static {
         unsupported!(call, path, name)
     }
 
-    /// Sets an extended attribute.
+    /// Sets an extended attribute. The flags are those of [`Provider::setxattr`](crate::Provider::setxattr): not all of them
+    /// are the system's.
     ///
     /// # Errors
     /// As [`Provider::setxattr`](crate::Provider::setxattr).

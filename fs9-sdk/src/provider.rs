@@ -111,14 +111,15 @@ macro_rules! unsupported {
 ///    are never reused for another name within one open directory. Cookie 0 begins a listing afresh.
 /// 9. **Errors** are those of the system call's man page. What is not implemented gives `ENOSYS`.
 /// 10. **Permissions** are checked by the frontend before the call. The caller's identity matters where an object
-///     is made (owner, group of a set-group-ID directory, umask or default ACL) and where `kill_privileges` asks.
+///     is made (owner, group of a set-group-ID directory, umask or default ACL) and where privileges are to be
+///     stripped.
 ///
 /// # What an implementation may assume
 ///
 /// Any operation may be called from any thread, several at a time. Names are valid [`Name`]s. Node ids and handles
 /// are its own and alive, and a handle is used only with the node that it was opened on. Offsets and lengths do not
-/// overflow `i64` together. `release` comes exactly once for each successful `open` and `create`, and after it the
-/// handle is not used again.
+/// overflow `i64` together. `release` comes exactly once for each successful `open`, `create` and `tmpfile`, and after it
+/// the handle is not used again.
 ///
 /// # What it must not do
 ///
@@ -196,10 +197,10 @@ pub trait Provider: Send + Sync + 'static {
         unsupported!(call, parent, name, target)
     }
 
-    /// Gives a file another name.
+    /// Gives a file another name, or its first one where it was made without ([`Provider::tmpfile`]).
     ///
     /// # Errors
-    /// `EEXIST`, `EPERM` for a directory, `EMLINK`, `ENOENT` if the node has lost its last name.
+    /// `EEXIST`, `EPERM` for a directory, `EMLINK`, `ENOENT` if the node has lost its last name or must not get one.
     fn link(&self, call: &Call, node: NodeId, new_parent: NodeId, new_name: Name<'_>) -> Result<Entry> {
         unsupported!(call, node, new_parent, new_name)
     }
@@ -229,7 +230,8 @@ pub trait Provider: Send + Sync + 'static {
         unsupported!(call, from, to, flags)
     }
 
-    /// Opens a file. `TRUNCATE` cuts it in the same step; `CREATE` and `EXCLUSIVE` do not appear. Required.
+    /// Opens a file. `TRUNCATE` cuts it in the same step, and `KILL_PRIVILEGES` beside it strips its privileges; `CREATE`
+    /// and `EXCLUSIVE` do not appear. Required.
     /// A running program is kept by the frontend from being cut: what is opened with `EXEC` needs no count here.
     ///
     /// # Errors
@@ -237,7 +239,7 @@ pub trait Provider: Send + Sync + 'static {
     fn open(&self, call: &Call, node: NodeId, flags: OpenFlags) -> Result<Opened>;
 
     /// Makes a regular file and opens it; with `EXCLUSIVE` it must not exist. Without it, what exists is opened as
-    /// it is (and cut with `TRUNCATE`).
+    /// it is (and cut with `TRUNCATE`). `KILL_PRIVILEGES` does not appear.
     ///
     /// # Errors
     /// As [`Provider::mknod`] and [`Provider::open`].
@@ -249,6 +251,24 @@ pub trait Provider: Send + Sync + 'static {
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
         unsupported!(call, place, permissions, flags)
+    }
+
+    /// Makes a regular file without a name in the file system of a directory and opens it (`O_TMPFILE` of `open(2)`).
+    /// Owner, group and permissions are as of a file that is made in that directory; it has no links, is seen in no
+    /// listing, and is gone once it is released and forgotten. Until then [`Provider::link`] can give it its first name,
+    /// unless it is made with `EXCLUSIVE`. The flags open it for writing; `CREATE`, `DIRECTORY` and `TRUNCATE` do not
+    /// appear.
+    ///
+    /// # Errors
+    /// `ENOTDIR`, and as [`Provider::mknod`] and [`Provider::open`]; `EOPNOTSUPP` where there are no such files.
+    fn tmpfile(
+        &self,
+        call: &Call,
+        parent: NodeId,
+        permissions: u16,
+        flags: OpenFlags,
+    ) -> Result<(Entry, Opened)> {
+        unsupported!(call, parent, permissions, flags)
     }
 
     /// Reads into `buffer` from `offset` and returns the number of bytes read. Required.
@@ -346,7 +366,7 @@ pub trait Provider: Send + Sync + 'static {
         unsupported!(call, node, name)
     }
 
-    /// Sets an extended attribute.
+    /// Sets an extended attribute. With `KILL_SETGID`, which comes with an ACL of a file, set-group-ID goes.
     ///
     /// # Errors
     /// `EEXIST` and `ENODATA` by flags, `ENOSPC`, `E2BIG`, `ERANGE`, `EOPNOTSUPP`.

@@ -158,6 +158,16 @@ impl<I: Interceptor> Provider for Layered<I> {
         self.pass(Operation::Create, call, || self.inner.create(call, place, permissions, flags))
     }
 
+    fn tmpfile(
+        &self,
+        call: &Call,
+        parent: NodeId,
+        permissions: u16,
+        flags: OpenFlags,
+    ) -> Result<(Entry, Opened)> {
+        self.pass(Operation::Tmpfile, call, || self.inner.tmpfile(call, parent, permissions, flags))
+    }
+
     fn read(&self, call: &Call, file: OpenNode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         self.pass(Operation::Read, call, || self.inner.read(call, file, offset, buffer))
     }

@@ -78,6 +78,9 @@ impl Provider for Recorder {
     fn create(&self, _: &Call, place: Place<'_>, mode: u16, flags: OpenFlags) -> Result<(Entry, Opened)> {
         self.note(Operation::Create, format_args!("{} {mode} {}", place.name, flags.bits()))
     }
+    fn tmpfile(&self, _: &Call, dir: NodeId, mode: u16, flags: OpenFlags) -> Result<(Entry, Opened)> {
+        self.note(Operation::Tmpfile, format_args!("{dir:?} {mode} {}", flags.bits()))
+    }
     fn read(&self, _: &Call, file: OpenNode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         self.note(Operation::Read, format_args!("{file:?} {offset} {}", buffer.len()))
     }
@@ -194,6 +197,7 @@ fn call_one(provider: &dyn Provider, call: &Call, operation: Operation) -> Optio
         O::Rename => provider.rename(call, from, to, RenameFlags::EXCHANGE),
         O::Open => provider.open(call, node, OpenFlags::empty()).map(drop),
         O::Create => provider.create(call, from, 0o600, OpenFlags::WRITE_ONLY).map(drop),
+        O::Tmpfile => provider.tmpfile(call, node, 0o600, OpenFlags::READ_WRITE).map(drop),
         O::Read => provider.read(call, FILE, 11, &mut [0; 3]).map(drop),
         O::Write => provider.write(call, FILE, 12, b"data", WriteOptions::default()).map(drop),
         O::Flush => provider.flush(call, FILE),

@@ -1,12 +1,13 @@
 //! Attributes of inodes and of their file systems.
 
+use super::privileges::inferred;
 use super::{Frontend, Request, attr_lifetime, on};
 use crate::inode::{Ino, Object, Target};
 use crate::operation::AttributeChanges;
 use crate::reply::Answer;
 use crate::view::{Lifetimes, MountView};
 use fs9_core::HandleId;
-use fs9_sdk::{Attr, ErrorKind, FileHandle, FileType, NAME_MAX, NodeId, Result, SetAttr, StatFs};
+use fs9_sdk::{Attr, ErrorKind, FileHandle, NAME_MAX, NodeId, Result, SetAttr, StatFs};
 
 impl Frontend {
     pub(super) fn getattr(&self, request: &Request, handle: Option<HandleId>) -> Result<Answer> {
@@ -39,7 +40,8 @@ impl Frontend {
     ) -> Result<Answer> {
         let (target, view, node) = self.node(request.header.ino, ErrorKind::ReadOnly)?;
         let handle = self.handle_on(node, handle);
-        let kill_privileges = kills_privileges(&target, request.header.caller.uid, &changes);
+        let guess = || inferred::changes_attributes(&target, request, &changes);
+        let kill_privileges = self.strips(changes.kill_privileges, guess);
         let changes = SetAttr {
             permissions: changes.mode.map(super::names::permissions),
             uid: changes.uid,
@@ -74,40 +76,4 @@ impl Frontend {
 fn attributes(target: &Target, view: &MountView, attr: Attr) -> Answer {
     let shown = if target.ino == Ino::ROOT { view.show_root(attr.id) } else { target.ino };
     Answer::Attributes(shown, attr, attr_lifetime(view, &attr))
-}
-
-/// Returns whether a change strips set-user-ID and set-group-ID bits, as `fuse_do_setattr` of the kernel decides it:
-/// a change of the owner always, except of directories; a change of the size unless the caller is privileged. (The
-/// transport does not tell the kernel's decision, so a caller with `CAP_FSETID` is known by being root.)
-fn kills_privileges(target: &Target, uid: u32, changes: &AttributeChanges) -> bool {
-    let chown = changes.uid.is_some() || changes.gid.is_some();
-    chown && target.kind != FileType::Directory || changes.size.is_some() && uid != 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::kills_privileges;
-    use crate::inode::{Ino, Object, Target};
-    use crate::operation::AttributeChanges;
-    use fs9_core::PlaceId;
-    use fs9_sdk::FileType;
-
-    #[test]
-    fn privileges_are_stripped_as_by_the_kernel() {
-        let chown = AttributeChanges { uid: Some(5), ..AttributeChanges::default() };
-        let truncate = AttributeChanges { size: Some(0), ..AttributeChanges::default() };
-        let chmod = AttributeChanges { mode: Some(0o6777), ..AttributeChanges::default() };
-        for (kind, uid, changes, expected) in [
-            (FileType::Regular, 0, chown, true),
-            (FileType::Regular, 1, chown, true),
-            (FileType::Directory, 1, chown, false),
-            (FileType::Regular, 0, truncate, false),
-            (FileType::Regular, 1, truncate, true),
-            (FileType::Regular, 1, chmod, false),
-        ] {
-            let object = Object::Synthetic(PlaceId::ROOT);
-            let target = Target { ino: Ino(2), object, place: None, kind, parent: Ino::ROOT };
-            assert_eq!(kills_privileges(&target, uid, &changes), expected, "{kind:?} {uid} {changes:?}");
-        }
-    }
 }

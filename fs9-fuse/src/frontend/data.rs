@@ -10,9 +10,6 @@ use fs9_sdk::{
     WriteOptions,
 };
 
-/// The most bytes that one copy reports: the answer has 32 bits, and whole pages suit the next call.
-const COPY_MAX: u64 = u32::MAX as u64 & !4095;
-
 impl Frontend {
     pub(super) fn read(
         &self,
@@ -53,7 +50,7 @@ impl Frontend {
         let file = self.open_file(handle)?;
         let backend = file.backend()?;
         on(&backend.view, |provider| provider.fallocate(&request.call, backend.open, mode, offset, length))?;
-        strip_after_change(request, &backend.view, backend.open, None)?;
+        strip_after_change(request, &backend.view, backend.open)?;
         Ok(Answer::Done)
     }
 
@@ -105,13 +102,10 @@ impl Frontend {
             // The kernel then copies by itself.
             return Err(ErrorKind::CrossDevice.into());
         }
-        let range = CopyRange {
-            source: (source.open, source_offset),
-            target: (target.open, target_offset),
-            length: length.min(COPY_MAX),
-        };
+        let range =
+            CopyRange { source: (source.open, source_offset), target: (target.open, target_offset), length };
         let copied = on(&source.view, |provider| provider.copy_file_range(&request.call, range))?;
-        strip_after_change(request, &target.view, target.open, None)?;
+        strip_after_change(request, &target.view, target.open)?;
         Ok(Answer::Written(copied.min(range.length)))
     }
 

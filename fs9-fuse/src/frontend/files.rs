@@ -1,11 +1,11 @@
-//! The life of open files: open, create, flush, fsync, release.
+//! The life of open files: open, flush, fsync, release.
 //!
 //! Invariant: a handle that the provider gave is released exactly once: by the kernel's release, or because the kernel
 //! never got it.
 
-use super::names::{Spot, permissions, refuse_detached};
+use super::names::refuse_detached;
 use super::open_file::{Backend, OpenFile};
-use super::privileges::{FILE_CAPABILITIES, strip_after_change};
+use super::privileges::{FILE_CAPABILITIES, strip_if_kept};
 use super::{Frontend, Request, on};
 use crate::inode::{Ino, data_version};
 use crate::invalidate::Event;
@@ -14,25 +14,23 @@ use crate::reply::{Answer, Backing, Exchange, OpenAnswer};
 use crate::view::MountView;
 use fs9_core::control::OpenFor;
 use fs9_core::{HandleId, MountUse, OwnerId};
-use fs9_sdk::{
-    Attr, Entry, ErrorKind, FileType, NewNode, NodeId, OpenFlags, OpenNode, OpenTraits, Opened, Place, Result,
-};
+use fs9_sdk::{Attr, ErrorKind, FileType, NodeId, OpenFlags, OpenNode, OpenTraits, Opened, Result};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// A file that a provider opened, on its way to a handle.
-struct Fresh<'a> {
-    view: &'a Arc<MountView>,
-    node: NodeId,
-    ino: Ino,
-    flags: OpenFlags,
-    pid: u32,
-    opened: Opened,
-    mount_use: MountUse,
+pub(super) struct Fresh<'a> {
+    pub(super) view: &'a Arc<MountView>,
+    pub(super) node: NodeId,
+    pub(super) ino: Ino,
+    pub(super) flags: OpenFlags,
+    pub(super) pid: u32,
+    pub(super) opened: Opened,
+    pub(super) mount_use: MountUse,
 }
 
-/// Flags that decide about the name and are settled before a provider is asked.
-const NAME_FLAGS: OpenFlags = OpenFlags::CREATE.union(OpenFlags::EXCLUSIVE);
+/// Flags that decide about the name and are settled before a provider is asked to open what exists.
+pub(super) const NAME_FLAGS: OpenFlags = OpenFlags::CREATE.union(OpenFlags::EXCLUSIVE);
 
 impl Frontend {
     pub(super) fn refuse_if_closing(&self) -> Result<()> {
@@ -45,51 +43,25 @@ impl Frontend {
     pub(super) fn open(
         &self,
         request: &Request,
-        flags: OpenFlags,
+        (flags, kill_privileges): (OpenFlags, bool),
         exchange: &mut dyn Exchange,
     ) -> Result<Answer> {
         self.refuse_if_closing()?;
         let (target, view, node) = self.node(request.header.ino, ErrorKind::IsADirectory)?;
-        let flags = flags.difference(NAME_FLAGS);
+        let flags = self.cutting_flags(request, flags, kill_privileges).difference(NAME_FLAGS);
         let cuts_as_reader = flags.contains(OpenFlags::TRUNCATE) && !flags.writable();
         if cuts_as_reader && self.executions.runs(&view.mount, node) {
             return Err(ErrorKind::TextFileBusy.into());
         }
         let mount_use = view.mount.begin_use()?;
-        let opened = on(&view, |provider| provider.open(&request.call, node, flags))?;
+        let opened = open_and_strip(request, &view, node, flags)?;
         let pid = request.header.caller.pid;
-        let mut fresh = Fresh { view: &view, node, ino: target.ino, flags, pid, opened, mount_use };
-        if let Err(error) = strip_after_truncation(request, &mut fresh) {
-            let open = OpenNode { node, handle: fresh.opened.handle };
-            let provider = Arc::clone(view.mount.provider());
-            view.run_unanswered(move || provider.release(open));
-            return Err(error);
-        }
+        let fresh = Fresh { view: &view, node, ino: target.ino, flags, pid, opened, mount_use };
         Ok(Answer::Opened(self.admit(fresh, exchange)))
     }
 
-    pub(super) fn create(
-        &self,
-        request: &Request,
-        name: &[u8],
-        (mode, flags): (u32, OpenFlags),
-        exchange: &mut dyn Exchange,
-    ) -> Result<Answer> {
-        self.refuse_if_closing()?;
-        let spot = self.free_spot(request, name)?;
-        let mount_use = spot.view.mount.begin_use()?;
-        let (entry, opened) = create_at(request, &spot, permissions(mode), flags)?;
-        self.tell_of_new_name(&spot.view, spot.node, spot.name);
-        let answer = self.remember(&spot.view, &entry, spot.parent.ino, None);
-        let (node, flags) = (entry.node, flags.difference(NAME_FLAGS));
-        let opened = Opened { attr: Some(entry.attr), ..opened };
-        let pid = request.header.caller.pid;
-        let fresh = Fresh { view: &spot.view, node, ino: answer.ino, flags, pid, opened, mount_use };
-        Ok(Answer::Created(answer, self.admit(fresh, exchange)))
-    }
-
     /// Gives an opened file a handle and decides how the kernel treats it.
-    fn admit(&self, fresh: Fresh<'_>, exchange: &mut dyn Exchange) -> OpenAnswer {
+    pub(super) fn admit(&self, fresh: Fresh<'_>, exchange: &mut dyn Exchange) -> OpenAnswer {
         let Fresh { view, node, ino, flags, pid, opened, mount_use } = fresh;
         let open = OpenNode { node, handle: opened.handle };
         let mut traits = opened.traits;
@@ -200,35 +172,26 @@ impl Frontend {
     }
 }
 
-/// Makes and opens a file. A provider that cannot do both at once does one after the other.
-fn create_at(
+/// Opens what exists. What a truncation does not strip by itself is stripped afterwards.
+pub(super) fn open_and_strip(
     request: &Request,
-    spot: &Spot<'_>,
-    permissions: u16,
+    view: &Arc<MountView>,
+    node: NodeId,
     flags: OpenFlags,
-) -> Result<(Entry, Opened)> {
-    let (call, place) = (&request.call, Place { parent: spot.node, name: spot.name });
-    on(&spot.view, |provider| match provider.create(call, place, permissions, flags) {
-        Err(error) if error.kind() == ErrorKind::NotImplemented => {
-            let new = NewNode { mode: FileType::Regular.mode_bits() | u32::from(permissions), rdev: 0 };
-            let entry = match provider.mknod(call, spot.node, spot.name, new) {
-                Err(error)
-                    if error.kind() == ErrorKind::AlreadyExists && !flags.contains(OpenFlags::EXCLUSIVE) =>
-                {
-                    provider.lookup(call, spot.node, spot.name)?
-                }
-                made => made?,
-            };
-            match provider.open(call, entry.node, flags.difference(NAME_FLAGS)) {
-                Ok(opened) => Ok((entry, opened)),
-                Err(error) => {
-                    provider.forget(entry.node, 1);
-                    Err(error)
-                }
-            }
+) -> Result<Opened> {
+    let opened = on(view, |provider| provider.open(&request.call, node, flags))?;
+    if !flags.contains(OpenFlags::TRUNCATE | OpenFlags::KILL_PRIVILEGES) {
+        return Ok(opened);
+    }
+    let open = OpenNode { node, handle: opened.handle };
+    match strip_if_kept(request, view, open, opened.attr) {
+        Ok(attr) => Ok(Opened { attr: attr.or(opened.attr), ..opened }),
+        Err(error) => {
+            let provider = Arc::clone(view.mount.provider());
+            view.run_unanswered(move || provider.release(open));
+            Err(error)
         }
-        other => other,
-    })
+    }
 }
 
 /// Returns what flags open a file for.
@@ -238,17 +201,6 @@ fn purpose_of(flags: OpenFlags) -> OpenFor {
         (false, true) => OpenFor::Write,
         (_, false) => OpenFor::Read,
     }
-}
-
-/// Strips privileges after an ordinary user's `O_TRUNC`, which no argument of `open` asks for.
-fn strip_after_truncation(request: &Request, fresh: &mut Fresh<'_>) -> Result<()> {
-    if fresh.flags.contains(OpenFlags::TRUNCATE) {
-        let open = OpenNode { node: fresh.node, handle: fresh.opened.handle };
-        if let Some(attr) = strip_after_change(request, fresh.view, open, fresh.opened.attr)? {
-            fresh.opened.attr = Some(attr);
-        }
-    }
-    Ok(())
 }
 
 /// Returns whether a file may be read and written past the daemon: a write to one that grants privileges has to strip

@@ -8,9 +8,11 @@
 //! a provider; what an answer promised to the kernel and nobody received is taken back.
 
 mod attributes;
+mod create;
 mod data;
 mod directories;
 mod files;
+mod labels;
 mod mounts;
 mod names;
 mod open_file;
@@ -63,6 +65,7 @@ pub struct Frontend {
     /// Providers that were told where to report changes.
     reporting: Mutex<HashSet<OriginId>>,
     passthrough: AtomicBool,
+    privileges_are_told: AtomicBool,
     refuses_opens: AtomicBool,
     answered: AtomicBool,
     /// The kernel uses SELinux.
@@ -106,6 +109,7 @@ impl Frontend {
             places: Mutex::default(),
             reporting: Mutex::default(),
             passthrough: AtomicBool::new(passthrough),
+            privileges_are_told: AtomicBool::new(false),
             refuses_opens: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             selinux: xattrs::has_selinux(),

@@ -3,8 +3,10 @@
 //! Invariant: a name that is a place of the mount table is a mount point or leads to one. It is found before anything
 //! of that name in the provider, and it can be neither made, removed nor moved.
 
+use super::labels::label;
 use super::{Frontend, Request, on};
 use crate::inode::{Found, Ino, Object, Target, synthetic_ino};
+use crate::operation::Creation;
 use crate::reply::{Answer, EntryAnswer};
 use crate::view::{Lifetimes, MountView};
 use fs9_core::{MountTable, PlaceId};
@@ -26,7 +28,7 @@ pub(super) struct Spot<'a> {
 }
 
 impl<'a> Spot<'a> {
-    fn place(&self) -> Place<'a> {
+    pub(super) fn place(&self) -> Place<'a> {
         Place { parent: self.node, name: self.name }
     }
 }
@@ -181,28 +183,49 @@ impl Frontend {
         &self,
         request: &Request,
         name: &[u8],
+        creation: &Creation<'_>,
         f: impl FnOnce(&dyn Provider, &Spot<'_>) -> Result<Entry>,
     ) -> Result<Answer> {
         let spot = self.free_spot(request, name)?;
         let entry = on(&spot.view, |provider| f(provider, &spot))?;
+        let entry = label(request, &spot.view, (entry, None), Some(spot.place()), creation)?;
         self.tell_of_new_name(&spot.view, spot.node, spot.name);
         Ok(Answer::Entry(self.remember(&spot.view, &entry, spot.parent.ino, None)))
     }
 
-    pub(super) fn mknod(&self, request: &Request, name: &[u8], mode: u32, rdev: u32) -> Result<Answer> {
-        let new = NewNode { mode, rdev };
-        self.make(request, name, |provider, spot| provider.mknod(&request.call, spot.node, spot.name, new))
+    pub(super) fn mknod(
+        &self,
+        request: &Request,
+        name: &[u8],
+        new: NewNode,
+        creation: &Creation<'_>,
+    ) -> Result<Answer> {
+        self.make(request, name, creation, |provider, spot| {
+            provider.mknod(&request.call, spot.node, spot.name, new)
+        })
     }
 
-    pub(super) fn mkdir(&self, request: &Request, name: &[u8], mode: u32) -> Result<Answer> {
+    pub(super) fn mkdir(
+        &self,
+        request: &Request,
+        name: &[u8],
+        mode: u32,
+        creation: &Creation<'_>,
+    ) -> Result<Answer> {
         let permissions = permissions(mode);
-        self.make(request, name, |provider, spot| {
+        self.make(request, name, creation, |provider, spot| {
             provider.mkdir(&request.call, spot.node, spot.name, permissions)
         })
     }
 
-    pub(super) fn symlink(&self, request: &Request, name: &[u8], target: &[u8]) -> Result<Answer> {
-        self.make(request, name, |provider, spot| {
+    pub(super) fn symlink(
+        &self,
+        request: &Request,
+        name: &[u8],
+        target: &[u8],
+        creation: &Creation<'_>,
+    ) -> Result<Answer> {
+        self.make(request, name, creation, |provider, spot| {
             provider.symlink(&request.call, spot.node, spot.name, target)
         })
     }

@@ -1,9 +1,10 @@
 //! Which part of the frontend does what.
 
+use super::create::NewFile;
 use super::{Frontend, Request};
 use crate::operation::Operation;
 use crate::reply::{Answer, Exchange};
-use fs9_sdk::{ErrorKind, Result};
+use fs9_sdk::{ErrorKind, NewNode, Result};
 
 impl Frontend {
     /// Does an operation on this thread.
@@ -16,9 +17,11 @@ impl Frontend {
         use Operation as O;
         match operation {
             O::Lookup { name } => self.lookup(request, &name),
-            O::Mknod { name, mode, rdev, .. } => self.mknod(request, &name, mode, rdev),
-            O::Mkdir { name, mode, .. } => self.mkdir(request, &name, mode),
-            O::Symlink { name, target, .. } => self.symlink(request, &name, &target),
+            O::Mknod { name, mode, rdev, creation } => {
+                self.mknod(request, &name, NewNode { mode, rdev }, &creation)
+            }
+            O::Mkdir { name, mode, creation } => self.mkdir(request, &name, mode, &creation),
+            O::Symlink { name, target, creation } => self.symlink(request, &name, &target, &creation),
             O::Link { ino, name } => self.link(request, ino, &name),
             O::Unlink { name } => self.unlink(request, &name),
             O::Rmdir { name } => self.rmdir(request, &name),
@@ -31,8 +34,14 @@ impl Frontend {
             // The kernel checks permissions by itself; it asks only mounts without `default_permissions`.
             O::Access => Ok(Answer::Done),
             O::Statfs => self.statfs(request),
-            O::Open { flags, .. } => self.open(request, flags, exchange),
-            O::Create { name, mode, flags, .. } => self.create(request, &name, (mode, flags), exchange),
+            O::Open { flags, kill_privileges } => self.open(request, (flags, kill_privileges), exchange),
+            O::Create { name, mode, flags, kill_privileges, creation } => {
+                let flags = self.cutting_flags(request, flags, kill_privileges);
+                self.create(request, &name, &NewFile { mode, flags, creation }, exchange)
+            }
+            O::Tmpfile { mode, flags, creation } => {
+                self.tmpfile(request, &NewFile { mode, flags, creation }, exchange)
+            }
             O::Flush { handle, .. } => self.flush(request, handle),
             O::Release { handle, .. } | O::Releasedir { handle } => {
                 self.close(handle);
@@ -56,13 +65,15 @@ impl Frontend {
             }
             O::Poll { handle, events, waker } => self.poll(request, handle, events, waker),
             // Asked for by no transport yet.
-            O::Tmpfile { .. } | O::Getlk { .. } | O::Setlk { .. } => Err(ErrorKind::NotImplemented.into()),
+            O::Getlk { .. } | O::Setlk { .. } => Err(ErrorKind::NotImplemented.into()),
             O::Opendir => self.opendir(request),
             O::Readdir { handle, cookie, attributes } => {
                 self.readdir(request, handle, (cookie, attributes), exchange)
             }
             O::Getxattr { name, size } => self.getxattr(request, &name, size),
-            O::Setxattr { name, value, flags, .. } => self.setxattr(request, &name, &value, flags),
+            O::Setxattr { name, value, flags, kill_setgid } => {
+                self.setxattr(request, (&name, &value), flags, kill_setgid)
+            }
             O::Listxattr { size } => self.listxattr(request, size),
             O::Removexattr { name } => self.removexattr(request, &name),
         }

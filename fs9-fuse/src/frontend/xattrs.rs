@@ -1,13 +1,10 @@
 //! Extended attributes.
 
-use super::privileges::strip_from_outsider;
+use super::privileges::{inferred, strip_setgid_if_kept};
 use super::{Frontend, Request, on};
 use crate::inode::Object;
 use crate::reply::Answer;
 use fs9_sdk::{ErrorKind, Result, XattrFlags};
-
-/// The attribute that holds a file's POSIX ACL.
-const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
 
 /// The attribute that holds a file's SELinux label.
 const SELINUX_LABEL: &[u8] = b"security.selinux";
@@ -44,14 +41,17 @@ impl Frontend {
     pub(super) fn setxattr(
         &self,
         request: &Request,
-        name: &[u8],
-        value: &[u8],
-        flags: XattrFlags,
+        (name, value): (&[u8], &[u8]),
+        mut flags: XattrFlags,
+        kill_setgid: bool,
     ) -> Result<Answer> {
         let (_, view, node) = self.node(request.header.ino, ErrorKind::ReadOnly)?;
+        let guess = || inferred::sets_acl_as_outsider(request, &view, node, name);
+        let kills = self.strips(kill_setgid, guess);
+        flags.set(XattrFlags::KILL_SETGID, kills);
         on(&view, |provider| provider.setxattr(&request.call, node, name, value, flags))?;
-        if name == ACL_ACCESS && request.header.caller.uid != 0 {
-            strip_from_outsider(request, &view, node)?;
+        if kills {
+            strip_setgid_if_kept(request, &view, node)?;
         }
         Ok(Answer::Done)
     }

@@ -34,6 +34,11 @@ bitflags! {
         const SYNC = 0o4_010_000;
         /// The opening is for execution (`FMODE_EXEC`, as FUSE passes it).
         const EXEC = 0o40;
+        /// The file has no name; includes [`Self::DIRECTORY`], since a directory stands for its file system.
+        const TMPFILE = 0o20_200_000;
+        /// With [`Self::TRUNCATE`], of a file that exists: strip set-user-ID, set-group-ID and file capabilities, as a
+        /// truncation by somebody without `CAP_FSETID` does. It is not a flag of `open(2)`.
+        const KILL_PRIVILEGES = 1 << 31;
 
         const _ = !0;
     }
@@ -74,6 +79,9 @@ bitflags! {
         const CREATE = 1;
         /// Fail with `ENODATA` if the attribute does not exist.
         const REPLACE = 2;
+        /// Of an ACL of a file: take set-group-ID away, as it is done for somebody who is not in the file's group and has
+        /// no `CAP_FSETID`; without it, set-group-ID stays. It is not a flag of `setxattr(2)`.
+        const KILL_SETGID = 1 << 31;
 
         const _ = !0;
     }
@@ -158,6 +166,6 @@ mod tests {
 
     #[test]
     fn unknown_bits_survive() {
-        assert_eq!(OpenFlags::from_bits_retain(0x8000_0000).bits(), 0x8000_0000);
+        assert_eq!(OpenFlags::from_bits_retain(0x4000_0000).bits(), 0x4000_0000);
     }
 }

@@ -76,7 +76,8 @@ impl PathAdapter {
         // The name is gone: the handle that was kept serves everybody who still finds the node.
         let backing = self.remains(node)?.anchor()?;
         if flags.contains(OpenFlags::TRUNCATE) {
-            let cut = SetAttr { size: Some(0), ..SetAttr::default() };
+            let kill_privileges = flags.contains(OpenFlags::KILL_PRIVILEGES);
+            let cut = SetAttr { size: Some(0), kill_privileges, ..SetAttr::default() };
             self.provider.setattr(call, Target::Open(backing.handle), cut)?;
         }
         let handle = self.files.insert(OpenFile { backing, flags, borrowed: true });

@@ -55,6 +55,8 @@ bitflags! {
         /// directories of ext4 and tmpfs: an entry that is made before the next one gets the cookie of the one
         /// before it. Resuming is right either way.
         const ENTRY_COOKIES = 1 << 21;
+        /// Files can be made without a name ([`Provider::tmpfile`](fs9_sdk::Provider::tmpfile)).
+        const TMPFILE = 1 << 22;
     }
 }
 

@@ -18,10 +18,8 @@ fn fresh() -> Subject {
 /// What the directory below offers to the user who runs the tests.
 fn profile() -> Profile {
     let needs_root = Features::OWNERSHIP | Features::DEVICES | Features::PRIVILEGES;
-    match rustix::process::geteuid().is_root() {
-        true => Profile::full(),
-        false => Profile::full().without(needs_root),
-    }
+    let has = Profile::full().without(Features::TMPFILE);
+    if rustix::process::geteuid().is_root() { has } else { has.without(needs_root) }
 }
 
 contract_suite!(contract, fresh, profile());

@@ -66,6 +66,15 @@ const FAULTS: &[(Fault, &[&str])] = &[
             "unlinked::a_second_handle_survives_the_release_of_the_first",
         ],
     ),
+    (Fault::UnnamedAreUnlinked, &["unnamed::an_unnamed_file_can_get_its_first_name"]),
+    (
+        Fault::UnnamedHaveNames,
+        &[
+            "unnamed::an_unnamed_file_is_seen_nowhere_and_used_as_any_other",
+            "unnamed::exclusive_forbids_a_first_name",
+            "unnamed::a_file_whose_first_name_is_gone_gets_no_other",
+        ],
+    ),
     (Fault::UnlinkHides, &["unlinked::an_unlinked_file_is_seen_nowhere"]),
     (
         Fault::BytesAreNotNames,
@@ -123,6 +132,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
             "errors::a_directory_cannot_be_opened_for_writing",
             "errors::a_handle_does_only_what_it_was_opened_for",
             "errors::what_is_not_implemented_says_so",
+            "unnamed::an_unnamed_file_is_made_in_a_directory_only",
             "xattrs::a_missing_attribute_is_enodata",
             "xattrs::a_foreign_namespace_is_eopnotsupp",
             "xattrs::what_is_too_long_is_refused",
@@ -203,7 +213,10 @@ const FAULTS: &[(Fault, &[&str])] = &[
             "attributes::permissions_of_all_kinds_can_be_set",
         ],
     ),
-    (Fault::RootOwnsAll, &["creation::the_caller_owns_what_it_makes"]),
+    (
+        Fault::RootOwnsAll,
+        &["creation::the_caller_owns_what_it_makes", "unnamed::an_unnamed_file_belongs_to_its_maker"],
+    ),
     (Fault::SetgidIsNotInherited, &["creation::a_setgid_directory_gives_its_group"]),
     (Fault::NodKindsAreRegular, &["creation::named_pipes_and_sockets_can_be_made"]),
     (Fault::NumbersOfDevicesAreShort, &["creation::devices_keep_their_number"]),
@@ -213,6 +226,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
             "creation::a_write_strips_privileges_on_request",
             "creation::truncate_strips_privileges_on_request",
             "creation::chown_strips_privileges_on_request",
+            "creation::an_open_strips_privileges_on_request_only",
         ],
     ),
     (Fault::KillsUnasked, &["creation::a_write_keeps_privileges_unless_asked"]),

@@ -75,6 +75,12 @@ impl Backing {
         }
     }
 
+    /// Makes and opens a file without a name in the file system of a directory.
+    pub(crate) fn open_unnamed(&self, dir: impl AsFd, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+        let flags = flags | OFlags::TMPFILE | OFlags::CLOEXEC;
+        openat2(&dir, c".", flags, mode, BENEATH | ResolveFlags::NO_XDEV).map_err(refused)
+    }
+
     /// Enters another mount, unless it is our own: that would ask ourselves and never end.
     fn cross(&self, dir: impl AsFd, name: Name<'_>, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
         if !self.cross_devices {

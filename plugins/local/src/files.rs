@@ -11,7 +11,7 @@
 
 use crate::LocalProvider;
 use crate::node::Node;
-use crate::open_files::OpenFile;
+use crate::open_files::{OpenFile, Permit};
 use crate::stat::{Stat, refused};
 use fs9_sdk::{
     Call, CopyRange, Entry, Error, ErrorKind, FallocateMode, FileType, NodeId, OpenFlags, OpenNode,
@@ -54,7 +54,8 @@ impl LocalProvider {
         }
         let open = || self.reopen_for(node, backing_flags);
         let fd = if flags.contains(OpenFlags::TRUNCATE) {
-            self.changing(call, call.caller.uid != 0, (id, &node.descriptor), open)?
+            let kill = flags.contains(OpenFlags::KILL_PRIVILEGES);
+            self.changing(call, kill, (id, &node.descriptor), open)?
         } else {
             open()?
         };
@@ -84,6 +85,8 @@ impl LocalProvider {
         let mut traits = if flushes { OpenTraits::empty() } else { OpenTraits::NO_FLUSH };
         // The kernel would not read beyond a size that is mostly 0.
         traits.set(OpenTraits::DIRECT_IO, self.devices.is_generated(file.device));
+        // The file system below has locks of its own.
+        traits.insert(OpenTraits::PARALLEL_DIRECT_WRITES);
         Opened { handle: self.files.insert(file), attr: Some(attr), traits }
     }
 
@@ -138,14 +141,43 @@ impl LocalProvider {
                 self.backing.open_child(&dir.descriptor, place.name, create, Mode::from_raw_mode(mode))
             })
         })?;
+        self.made(fd, Some(place), flags, permit)
+    }
+
+    /// Takes what was made and opened; without a place, it has no name.
+    fn made(
+        &self,
+        fd: OwnedFd,
+        place: Option<Place<'_>>,
+        flags: OpenFlags,
+        permit: Permit,
+    ) -> Result<(Entry, Opened)> {
         let stat = Stat::of(&fd)?;
         // The node must not keep the file open for writing, which would forbid its execution (ETXTBSY).
         let path_only = self.with_room(|| self.backing.reopen(&fd, OFlags::PATH))?;
-        let entry = self.admit(place.parent, place.name, path_only, &stat);
+        let entry = self.admit(place, path_only, &stat);
         let device = self.found(&fd, &stat).key.device;
         let (node, writable) = (entry.node, flags.writable());
         let file = OpenFile { descriptor: fd, node, device, writable, _permit: permit };
         Ok((entry, self.opened(file, &stat)))
+    }
+
+    pub(crate) fn do_tmpfile(
+        &self,
+        call: &Call,
+        parent: NodeId,
+        permissions: u16,
+        flags: OpenFlags,
+    ) -> Result<(Entry, Opened)> {
+        let dir = self.node(parent)?;
+        let permit = self.files.permit()?;
+        let exclusive = OFlags::from_bits_retain((flags & OpenFlags::EXCLUSIVE).bits());
+        let unnamed = self.backing_flags(flags - OpenFlags::TRUNCATE) | exclusive;
+        let mode = u32::from(permissions & 0o7777);
+        let fd = self.making(call, &dir, mode, || {
+            self.with_room(|| self.backing.open_unnamed(&dir.descriptor, unnamed, Mode::from_raw_mode(mode)))
+        })?;
+        self.made(fd, None, flags, permit)
     }
 
     fn open_existing(

@@ -33,14 +33,16 @@ impl LocalProvider {
         let caller = &call.caller;
         // A directory with set-group-ID gives its group to the new file, which may keep set-group-ID only if the
         // caller belongs to that group or is root (mode_strip_sgid, Linux). In all other cases groups do not matter.
-        let groups_matter = self.switching
-            && is_setgid_program((mode & 0o7777) as u16)
-            && Stat::of(&dir.descriptor)?.permissions() & SETGID != 0;
-        if !groups_matter {
+        let may_matter = self.switching && is_setgid_program((mode & 0o7777) as u16);
+        let parent = if may_matter { Some(Stat::of(&dir.descriptor)?) } else { None };
+        let Some(parent) = parent.filter(|stat| stat.permissions() & SETGID != 0) else {
             return acting(caller, None, Some(caller.umask), f);
-        }
+        };
         if caller.uid == 0 {
             return acting(caller, None, Some(caller.umask), || keeping_privileges(f));
+        }
+        if caller.parent_group == Some(parent.gid()) {
+            return acting(caller, Some(&[parent.gid()]), Some(caller.umask), f);
         }
         // Whoever is gone already has no groups.
         let groups = caller.supplementary_groups().unwrap_or_default();

@@ -22,7 +22,7 @@ impl LocalProvider {
         let dir = dir.as_fd();
         let fd = self.with_room(|| self.backing.open_entry(dir, name))?;
         let stat = Stat::of(&fd)?;
-        Ok(self.admit(parent, name, fd, &stat))
+        Ok(self.admit(Some(Place { parent, name }), fd, &stat))
     }
 
     pub(crate) fn do_mknod(
@@ -97,6 +97,12 @@ impl LocalProvider {
         linked.map_err(refused)?;
         let stat = Stat::of(&node.descriptor)?;
         self.nodes.look_again(id);
+        if stat.nlink() == 1 {
+            // It may have had none, so that nothing but its descriptor led to it.
+            let place = Whereabouts::from(Place { parent: new_parent, name: new_name });
+            let by_name = !self.devices.has_handles(node.device);
+            self.nodes.named(id, by_name.then_some(&place));
+        }
         Ok(Entry { node: id, attr: stat.attr(self.devices.public(node.device)) })
     }
 
@@ -223,7 +229,6 @@ impl LocalProvider {
     fn note_place(&self, dir: &Node, place: Place<'_>) {
         let Ok(fd) = self.backing.open_entry(&dir.descriptor, place.name) else { return };
         let Ok(stat) = Stat::of(&fd) else { return };
-        let place = Whereabouts { parent: place.parent, name: place.name.as_bytes().into() };
-        self.nodes.moved(self.found(&fd, &stat).key, &place);
+        self.nodes.moved(self.found(&fd, &stat).key, &Whereabouts::from(place));
     }
 }

@@ -83,6 +83,16 @@ impl Provider for LocalProvider {
         self.do_create(call, place, permissions, flags)
     }
 
+    fn tmpfile(
+        &self,
+        call: &Call,
+        parent: NodeId,
+        permissions: u16,
+        flags: OpenFlags,
+    ) -> Result<(Entry, Opened)> {
+        self.do_tmpfile(call, parent, permissions, flags)
+    }
+
     fn read(&self, _call: &Call, file: OpenNode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         self.do_read(file, offset, buffer)
     }

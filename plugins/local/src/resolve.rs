@@ -7,7 +7,7 @@ use crate::LocalProvider;
 use crate::backing::is_out_of_descriptors;
 use crate::node::{Access, Found, Key, Node, Recall, Victim, Whereabouts};
 use crate::stat::Stat;
-use fs9_sdk::{Entry, Error, ErrorKind, Name, NodeId, Result};
+use fs9_sdk::{Entry, Error, ErrorKind, Name, NodeId, Place, Result};
 use fs9_sys::take_handle;
 use rustix::fd::{AsFd, OwnedFd};
 
@@ -98,18 +98,16 @@ impl LocalProvider {
         }
     }
 
-    /// Counts a lookup of what was found at a place, and returns it.
-    pub(crate) fn admit(&self, parent: NodeId, name: Name<'_>, fd: OwnedFd, stat: &Stat) -> Entry {
+    /// Counts a lookup of what was found at a place, or was made without one, and returns it.
+    pub(crate) fn admit(&self, place: Option<Place<'_>>, fd: OwnedFd, stat: &Stat) -> Entry {
         let found = self.found(&fd, stat);
         let attr = stat.attr(self.devices.public(found.key.device));
         if found.key == self.root_key {
             return Entry { node: NodeId::ROOT, attr };
         }
-        let node = if self.devices.has_handles(found.key.device) {
-            self.nodes.intern(&found, fd, None)
-        } else {
-            self.nodes.intern(&found, fd, Some(&Whereabouts { parent, name: name.as_bytes().into() }))
-        };
+        // What has neither keeps its descriptor: an eviction finds it without a name.
+        let by_name = place.filter(|_| !self.devices.has_handles(found.key.device));
+        let node = self.nodes.intern(&found, fd, by_name.map(Whereabouts::from).as_ref());
         self.make_room(node);
         Entry { node, attr }
     }

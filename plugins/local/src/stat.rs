@@ -72,6 +72,11 @@ impl Stat {
         self.raw.stx_uid
     }
 
+    /// Returns the group.
+    pub(crate) const fn gid(&self) -> u32 {
+        self.raw.stx_gid
+    }
+
     /// Returns the permission bits.
     pub(crate) const fn permissions(&self) -> u16 {
         self.raw.stx_mode & 0o7777

@@ -46,19 +46,17 @@ impl LocalProvider {
         self.writable()?;
         let node = self.node(id)?;
         let path = magic_path(&node.descriptor);
-        let flags = rustix::fs::XattrFlags::from_bits_retain(flags.bits());
+        let kills_setgid = flags.contains(XattrFlags::KILL_SETGID);
+        let flags = rustix::fs::XattrFlags::from_bits_retain((flags - XattrFlags::KILL_SETGID).bits());
         let set = || setxattr(path.as_str(), name, value, flags).map_err(refused);
         // posix_acl_update_mode (Linux): set-group-ID survives only for a member of the group, or root.
-        let groups_matter =
+        let has_setgid =
             self.switching && name == ACCESS_ACL && Stat::of(&node.descriptor)?.permissions() & SETGID != 0;
-        if !groups_matter {
-            return set();
+        match (has_setgid, kills_setgid) {
+            (false, _) => set(),
+            (true, false) => keeping_privileges(set),
+            (true, true) => acting(&call.caller, None, None, set),
         }
-        if call.caller.uid == 0 {
-            return keeping_privileges(set);
-        }
-        let groups = call.caller.supplementary_groups().unwrap_or_default();
-        acting(&call.caller, Some(&groups), None, set)
     }
 
     pub(crate) fn do_removexattr(&self, id: NodeId, name: &[u8]) -> Result<()> {

@@ -5,7 +5,7 @@ use crate::node::{Body, Node};
 use crate::tree::Tree;
 use crate::xattr::{self, remove_capability};
 use fs9_sdk::privilege::{keeps_setgid_for_members, without_privileges};
-use fs9_sdk::{Attr, Call, Caller, ErrorKind, NodeId, Result, SetAttr, SetTime, Timestamp, XattrFlags};
+use fs9_sdk::{Attr, Caller, ErrorKind, NodeId, Result, SetAttr, SetTime, Timestamp, XattrFlags};
 
 impl Tree {
     /// Changes attributes and returns them as they are afterwards; `by_handle` tells ftruncate from truncate.
@@ -124,18 +124,10 @@ impl Tree {
     }
 
     /// Sets an extended attribute.
-    pub(crate) fn setxattr(
-        &self,
-        call: &Call,
-        id: NodeId,
-        name: &[u8],
-        value: &[u8],
-        flags: XattrFlags,
-    ) -> Result<()> {
+    pub(crate) fn setxattr(&self, id: NodeId, name: &[u8], value: &[u8], flags: XattrFlags) -> Result<()> {
         let node = self.node(id)?;
-        let is_list = name.starts_with(b"system.");
-        let group = node.meta.lock().gid;
-        let drops_setgid = is_list && !call.caller.is_in_group(group);
+        let drops_setgid = flags.contains(XattrFlags::KILL_SETGID);
+        let flags = flags - XattrFlags::KILL_SETGID;
         xattr::set(&node, &self.space, &xattr::Change { name, value, flags, drops_setgid })
     }
 }

@@ -78,8 +78,9 @@ pub(crate) fn meta_of_new(maker: Maker<'_>, parent: &Node, new: &New<'_>, now: T
         Some(default) => inherit(&default, permissions, is_directory),
     };
     let nlink = if is_directory { 2 } else { 1 };
-    let (uid, btime) = (caller.uid, now);
-    Meta { permissions, nlink, uid, gid, atime: now, mtime: now, ctime: now, btime, extended }
+    let (uid, may_get_name) = (caller.uid, false);
+    let (atime, mtime, ctime, btime) = (now, now, now, now);
+    Meta { permissions, nlink, may_get_name, uid, gid, atime, mtime, ctime, btime, extended }
 }
 
 fn inherit(default: &Acl, permissions: u16, is_directory: bool) -> (u16, Option<Box<Extended>>) {

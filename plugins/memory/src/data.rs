@@ -14,8 +14,7 @@ use std::sync::Arc;
 /// Bytes that a copy moves at a time: enough to be fast, little enough to answer a cancellation soon.
 const COPY_BYTES: usize = 1 << 20;
 
-/// Returns the caller if a change of data by it strips privileges, where the request does not say it: the superuser has
-/// `CAP_FSETID`.
+/// Returns the caller if a change of data by it strips privileges, where no flag says it: the superuser has `CAP_FSETID`.
 fn strips(call: &Call) -> Option<&Caller> {
     Some(&call.caller).filter(|caller| caller.uid != 0)
 }
@@ -53,6 +52,24 @@ impl Tree {
         // Counted while the entry is locked, so that an unlink between cannot reap it.
         node.look_up();
         drop(entries);
+        self.open_made(call, node, flags)
+    }
+
+    /// Makes a regular file without a name and opens it; a lookup is counted.
+    pub(crate) fn create_unnamed(
+        &self,
+        call: &Call,
+        parent: NodeId,
+        permissions: u16,
+        flags: OpenFlags,
+    ) -> Result<(Arc<Node>, Opened)> {
+        let may_get_name = !flags.contains(OpenFlags::EXCLUSIVE);
+        let node = self.make_unnamed(call, parent, permissions, may_get_name)?;
+        self.open_made(call, node, flags - OpenFlags::TRUNCATE)
+    }
+
+    /// Opens what was looked up by being made; the lookup is taken back if that fails.
+    fn open_made(&self, call: &Call, node: Arc<Node>, flags: OpenFlags) -> Result<(Arc<Node>, Opened)> {
         match self.open_node(call, &node, flags) {
             Ok(opened) => Ok((node, opened)),
             Err(error) => {
@@ -71,7 +88,8 @@ impl Tree {
             Body::Special(..) => return Err(ErrorKind::NoSuchDeviceOrAddress.into()),
         };
         if flags.contains(OpenFlags::TRUNCATE) {
-            self.before_write(node, strips(call));
+            let strips = flags.contains(OpenFlags::KILL_PRIVILEGES);
+            self.before_write(node, strips.then_some(&call.caller));
             self.resize(file, 0)?;
             self.after_write(node);
         }

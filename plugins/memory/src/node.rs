@@ -26,6 +26,8 @@ pub(crate) struct Meta {
     pub(crate) permissions: u16,
     /// Number of names; 0 once the last is gone.
     pub(crate) nlink: u32,
+    /// Whether an object that was made without a name may still get its first one.
+    pub(crate) may_get_name: bool,
     /// Owner.
     pub(crate) uid: u32,
     /// Group.
@@ -212,9 +214,10 @@ mod tests {
 
     fn read_at(now: i64, atime: i64, mtime: i64, ctime: i64) -> i64 {
         let at = |seconds| Timestamp { seconds, nanoseconds: 0 };
-        let (permissions, nlink, uid, gid, extended) = (0, 1, 0, 0, None);
+        let (permissions, nlink, may_get_name, uid, gid, extended) = (0, 1, false, 0, 0, None);
         let (atime, mtime, ctime, btime) = (at(atime), at(mtime), at(ctime), at(0));
-        let mut meta = Meta { permissions, nlink, uid, gid, atime, mtime, ctime, btime, extended };
+        let mut meta =
+            Meta { permissions, nlink, may_get_name, uid, gid, atime, mtime, ctime, btime, extended };
         meta.accessed(at(now));
         meta.atime.seconds
     }

@@ -140,6 +140,17 @@ impl Provider for MemoryProvider {
         Ok((entry(&node), opened))
     }
 
+    fn tmpfile(
+        &self,
+        call: &Call,
+        parent: NodeId,
+        permissions: u16,
+        flags: OpenFlags,
+    ) -> Result<(Entry, Opened)> {
+        let (node, opened) = self.tree.create_unnamed(call, parent, permissions, flags)?;
+        Ok((entry(&node), opened))
+    }
+
     fn read(&self, _call: &Call, file: OpenNode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         self.tree.read(file, offset, buffer)
     }
@@ -200,13 +211,13 @@ impl Provider for MemoryProvider {
 
     fn setxattr(
         &self,
-        call: &Call,
+        _call: &Call,
         node: NodeId,
         name: &[u8],
         value: &[u8],
         flags: XattrFlags,
     ) -> Result<()> {
-        self.tree.setxattr(call, node, name, value, flags)
+        self.tree.setxattr(node, name, value, flags)
     }
 
     fn listxattr(&self, call: &Call, node: NodeId) -> Result<Vec<u8>> {

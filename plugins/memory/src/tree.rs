@@ -46,6 +46,7 @@ impl Tree {
         let meta = Meta {
             permissions: options.root_permissions,
             nlink: 2,
+            may_get_name: false,
             uid: options.root_uid,
             gid: options.root_gid,
             atime: now,
@@ -134,7 +135,28 @@ impl Tree {
         Ok(node)
     }
 
-    /// Gives a file another name.
+    /// Makes a regular file without a name in the tree of a directory, and counts a lookup.
+    pub(crate) fn make_unnamed(
+        &self,
+        call: &Call,
+        parent: NodeId,
+        permissions: u16,
+        may_get_name: bool,
+    ) -> Result<Arc<Node>> {
+        let parent = self.node(parent)?;
+        parent.directory()?;
+        let new = New::plain(FileType::Regular, permissions);
+        let node = self.new_node(Maker::of(&call.caller, &parent, &new), &parent, &new)?;
+        node.look_up();
+        {
+            let mut meta = node.meta.lock();
+            meta.nlink = 0;
+            meta.may_get_name = may_get_name;
+        }
+        Ok(node)
+    }
+
+    /// Gives a file another name, or its first one.
     pub(crate) fn link(&self, node: NodeId, parent: NodeId, name: Name<'_>) -> Result<Arc<Node>> {
         let node = self.node(node)?;
         let parent = self.node(parent)?;
@@ -239,10 +261,13 @@ impl Tree {
     fn add_link(&self, node: &Node, now: Timestamp) -> Result<()> {
         let mut meta = node.meta.lock();
         match meta.nlink {
+            // The first name was paid for with the object.
+            0 if meta.may_get_name => {}
             0 => return Err(ErrorKind::NotFound.into()),
             LINK_MAX.. => return Err(ErrorKind::TooManyLinks.into()),
             _ => self.space.take_inode()?,
         }
+        meta.may_get_name = false;
         meta.nlink += 1;
         meta.ctime = now;
         Ok(())

@@ -106,7 +106,7 @@ pub(crate) struct Change<'a> {
     pub(crate) value: &'a [u8],
     /// Whether it must or must not exist.
     pub(crate) flags: XattrFlags,
-    /// Whether set-group-ID goes where a list is set by one outside the group.
+    /// Whether set-group-ID goes where the list that decides access is set.
     pub(crate) drops_setgid: bool,
 }
 

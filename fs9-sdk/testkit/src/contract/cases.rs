@@ -146,6 +146,7 @@ macro_rules! contract_cases {
                 a_write_strips_privileges_on_request [WRITE PERMISSIONS OWNERSHIP PRIVILEGES],
                 a_write_keeps_privileges_unless_asked [WRITE PERMISSIONS OWNERSHIP PRIVILEGES],
                 truncate_strips_privileges_on_request [WRITE PERMISSIONS OWNERSHIP PRIVILEGES],
+                an_open_strips_privileges_on_request_only [WRITE PERMISSIONS OWNERSHIP PRIVILEGES],
                 chown_strips_privileges_on_request [WRITE PERMISSIONS OWNERSHIP PRIVILEGES],
             }
             attributes "the documentation of setattr" {
@@ -184,6 +185,14 @@ macro_rules! contract_cases {
                 a_copy_ends_at_the_end_of_the_source [WRITE COPY_RANGE],
                 overlapping_ranges_of_one_file_are_einval [WRITE COPY_RANGE],
                 a_copy_minds_what_its_handles_may [WRITE COPY_RANGE],
+            }
+            unnamed "the documentation of tmpfile" {
+                an_unnamed_file_is_seen_nowhere_and_used_as_any_other [WRITE TMPFILE],
+                an_unnamed_file_can_get_its_first_name [WRITE TMPFILE HARD_LINKS],
+                exclusive_forbids_a_first_name [WRITE TMPFILE HARD_LINKS],
+                a_file_whose_first_name_is_gone_gets_no_other [WRITE TMPFILE HARD_LINKS],
+                an_unnamed_file_is_made_in_a_directory_only [WRITE TMPFILE],
+                an_unnamed_file_belongs_to_its_maker [WRITE TMPFILE PERMISSIONS OWNERSHIP],
             }
             concurrency "what an implementation may assume: several threads at a time" {
                 a_lookup_during_rename_finds_old_or_new [WRITE],

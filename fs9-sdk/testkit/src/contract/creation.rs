@@ -146,6 +146,24 @@ pub(super) fn truncate_strips_privileges_on_request(s: &Session<'_>) -> Outcome 
     Ok(())
 }
 
+pub(super) fn an_open_strips_privileges_on_request_only(s: &Session<'_>) -> Outcome {
+    let cut = OpenFlags::WRITE_ONLY | OpenFlags::TRUNCATE;
+    let other = s.by(|caller| (caller.uid, caller.gid, caller.pid) = (1_234, 5_678, 0));
+    for (before, after) in STRIPPED {
+        let kept = privileged(s, &format!("cut-by-root-{before:o}"), before)?;
+        s.release(s.open(kept, cut)?);
+        ensure_eq!(s.getattr(kept)?.permissions, before, "permissions unless asked");
+        let node = privileged(&other, &format!("cut-by-other-{before:o}"), before)?;
+        other.release(other.open(node, cut | OpenFlags::KILL_PRIVILEGES)?);
+        ensure_eq!(s.getattr(node)?.permissions, after, "permissions {before:o} after an open");
+        s.chmod(node, before)?;
+        s.unlink(ROOT, format!("cut-by-other-{before:o}"))?;
+        other.release(other.open(node, cut | OpenFlags::KILL_PRIVILEGES)?);
+        ensure_eq!(s.getattr(node)?.permissions, after, "permissions {before:o} of an unlinked file");
+    }
+    Ok(())
+}
+
 pub(super) fn chown_strips_privileges_on_request(s: &Session<'_>) -> Outcome {
     for (before, after) in STRIPPED {
         let node = privileged(s, &format!("own-{before:o}"), before)?;

@@ -216,6 +216,11 @@ pub(super) fn what_is_not_implemented_says_so(s: &Session<'_>) -> Outcome {
     if lacks(Features::HARD_LINKS) {
         refused(s.link(entry.node, ROOT, "x"), &no, "link")?;
     }
+    if lacks(Features::TMPFILE) {
+        let made = s.provider.tmpfile(&s.call, ROOT, 0o600, OpenFlags::READ_WRITE);
+        let no = [&no[..], &[ErrorKind::IsADirectory]].concat();
+        refused(made.map(drop), if lacks(Features::WRITE) { NO_CHANGES } else { &no }, "tmpfile")?;
+    }
     if lacks(Features::XATTRS) {
         let flags = XattrFlags::empty();
         let set = s.provider.setxattr(&s.call, entry.node, b"user.x", b"value", flags);

@@ -24,6 +24,7 @@ mod session;
 mod sizes;
 mod space;
 mod unlinked;
+mod unnamed;
 mod xattrs;
 
 pub use failure::Failure;

@@ -76,6 +76,7 @@ impl<'a> Session<'a> {
             gid: rustix::process::getegid().as_raw(),
             pid: std::process::id(),
             umask: 0o022,
+            parent_group: None,
         };
         Session { subject, profile, provider: subject.provider(), call: Call::by(caller) }
     }

@@ -100,6 +100,8 @@ pub(crate) enum Fault {
     UmaskIsIgnored,
     UnlinkHides,
     UnlinkedIsGone,
+    UnnamedAreUnlinked,
+    UnnamedHaveNames,
     WriteErrorsAreSwallowed,
     WritesCut,
     XattrFlagsAreIgnored,

@@ -342,6 +342,7 @@ impl Provider for Faulty {
         let node = self.real(node)?;
         match self.fault {
             Fault::OpenIgnoresTruncate => flags.remove(OpenFlags::TRUNCATE),
+            Fault::KillIsForgotten => flags.remove(OpenFlags::KILL_PRIVILEGES),
             Fault::OpenIgnoresAppend => flags.remove(OpenFlags::APPEND),
             Fault::PanicsOnTheAbsurd => assert!(flags.bits() & (1 << 30) == 0, "a flag that nobody knows"),
             _ => {}
@@ -372,6 +373,27 @@ impl Provider for Faulty {
         let call = self.caller(call);
         let (entry, opened) = self.pass(self.inner().create(&call, place, permissions, flags))?;
         Ok((self.made(&call, place, Ok(entry))?, opened))
+    }
+
+    /// The provider below has no such files. One that was unlinked is used like one, but cannot get a name; one whose name
+    /// stays can.
+    fn tmpfile(
+        &self,
+        call: &Call,
+        parent: NodeId,
+        permissions: u16,
+        flags: OpenFlags,
+    ) -> Result<(Entry, Opened)> {
+        let (parent, call) = (self.real(parent)?, self.caller(call));
+        let hidden = format!(".unnamed-{}", self.calls.fetch_add(1, Ordering::Relaxed));
+        let place = Place { parent, name: Name::new(hidden.as_bytes())? };
+        let flags = flags | OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
+        let (entry, opened) = self.pass(self.inner().create(&call, place, permissions, flags))?;
+        if !self.has(Fault::UnnamedHaveNames) {
+            self.inner().unlink(&call, parent, place.name)?;
+        }
+        let attr = self.inner().getattr(&call, entry.node, Some(opened.handle))?;
+        Ok((Entry { attr, ..entry }, opened))
     }
 
     fn read(&self, call: &Call, file: OpenNode, offset: u64, buffer: &mut [u8]) -> Result<usize> {

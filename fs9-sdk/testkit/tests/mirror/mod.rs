@@ -168,8 +168,13 @@ impl PathProvider for Mirror {
 
     fn open(&self, _: &Call, path: RelPath<'_>, flags: OpenFlags) -> Result<FileHandle> {
         let (dir, name) = self.at(path)?;
+        let strips = flags.contains(OpenFlags::KILL_PRIVILEGES | OpenFlags::TRUNCATE);
         let flags = system_flags(flags - (OpenFlags::CREATE | OpenFlags::EXCLUSIVE));
-        Ok(self.keep(fs::openat(&dir, &*name, flags, Mode::empty()).map_err(error)?))
+        let file = fs::openat(&dir, &*name, flags, Mode::empty()).map_err(error)?;
+        if strips {
+            self.strip(&file)?;
+        }
+        Ok(self.keep(file))
     }
 
     fn read(&self, _: &Call, file: FileHandle, offset: u64, buffer: &mut [u8]) -> Result<usize> {
@@ -317,7 +322,8 @@ impl PathProvider for Mirror {
         flags: XattrFlags,
     ) -> Result<()> {
         let (_dir, path) = self.proc_path(path)?;
-        done(fs::lsetxattr(&*path, name, value, fs::XattrFlags::from_bits_retain(flags.bits())))
+        let system = fs::XattrFlags::from_bits_retain((flags - XattrFlags::KILL_SETGID).bits());
+        done(fs::lsetxattr(&*path, name, value, system))
     }
 
     fn listxattr(&self, _: &Call, path: RelPath<'_>) -> Result<Vec<u8>> {

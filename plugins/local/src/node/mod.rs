@@ -12,7 +12,7 @@ pub(crate) use shard::Victim;
 pub(crate) use slab::Slab;
 pub(crate) use table::{Access, Node, NodeTable, Shield};
 
-use fs9_sdk::NodeId;
+use fs9_sdk::{NodeId, Place};
 
 /// A directory and a name in it, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,4 +21,10 @@ pub(crate) struct Whereabouts {
     pub(crate) parent: NodeId,
     /// The name.
     pub(crate) name: Box<[u8]>,
+}
+
+impl From<Place<'_>> for Whereabouts {
+    fn from(place: Place<'_>) -> Whereabouts {
+        Whereabouts { parent: place.parent, name: place.name.as_bytes().into() }
+    }
 }

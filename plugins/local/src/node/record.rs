@@ -62,8 +62,10 @@ pub(crate) struct Record {
     pub(crate) ring: u32,
     /// Used since the clock's hand last passed.
     pub(crate) referenced: bool,
-    /// Who relies on its descriptor being kept; what nothing else leads to is relied on for good.
+    /// Who relies on its descriptor being kept; what has lost its last name is relied on for good.
     pub(crate) holds: u32,
+    /// An eviction found that nothing else leads to it.
+    pub(crate) spared: bool,
 }
 
 /// Marks a record that the clock does not see.

@@ -1,7 +1,8 @@
 //! One shard of the node table: records, their index, and the ring from which a clock picks those to give up.
 //!
 //! Invariants: every record is in the index under its key, except one whose inode number now belongs to another
-//! object; the ring holds exactly the records that have a descriptor and are not held.
+//! object; the ring holds exactly the records that have a descriptor and are neither held nor
+//! spared.
 
 use super::record::{Descriptor, Found, Key, NOT_IN_RING, Recall, Record};
 use super::slab::Slab;
@@ -92,6 +93,7 @@ impl Shard {
             ring: NOT_IN_RING,
             referenced: true,
             holds: 0,
+            spared: false,
         };
         let slot = self.records.insert(record);
         let rehash = hasher(&self.records, self.seed);
@@ -150,6 +152,7 @@ impl Shard {
     pub(crate) fn free(&mut self, slot: u32) {
         let Some(record) = self.records.get_mut(slot) else { return };
         record.holds = 0;
+        record.spared = false;
         self.enter_ring(slot);
     }
 
@@ -173,7 +176,7 @@ impl Shard {
     pub(crate) fn retire(&mut self, victim: &Victim, recall: Option<Recall>) -> Option<Descriptor> {
         let record = self.victim(victim)?;
         // Whoever used it since may rely on its being open.
-        if record.holds > 0 || record.referenced {
+        if record.holds > 0 || record.spared || record.referenced {
             return None;
         }
         if let Some(recall) = recall {
@@ -184,11 +187,19 @@ impl Shard {
         descriptor
     }
 
-    /// Keeps the clock from a victim for good.
+    /// Keeps the clock from a victim until something else leads to it.
     pub(crate) fn spare(&mut self, victim: &Victim) {
-        if self.victim(victim).is_some() {
-            self.hold(victim.slot);
+        if let Some(record) = self.victim(victim) {
+            record.spared = true;
+            self.leave_ring(victim.slot);
         }
+    }
+
+    /// Lets the clock see a record again that was spared.
+    pub(crate) fn unspare(&mut self, slot: u32) {
+        let Some(record) = self.records.get_mut(slot) else { return };
+        record.spared = false;
+        self.enter_ring(slot);
     }
 
     /// Returns the record of a victim, unless it got another descriptor or its number is another record's by now.
@@ -201,7 +212,8 @@ impl Shard {
 
     fn enter_ring(&mut self, slot: u32) {
         let Some(record) = self.records.get_mut(slot) else { return };
-        if record.ring == NOT_IN_RING && record.holds == 0 && record.descriptor.is_some() {
+        let free = record.holds == 0 && !record.spared;
+        if record.ring == NOT_IN_RING && free && record.descriptor.is_some() {
             record.ring = self.ring.len() as u32;
             self.ring.push(slot);
         }

@@ -200,6 +200,21 @@ impl NodeTable {
         }
     }
 
+    /// Ends what [`NodeTable::spare`] began: something leads to the inode now. `place` is given only where nodes are to be
+    /// found again by name; one that has a place already keeps it.
+    pub(crate) fn named(&self, node: NodeId, place: Option<&Whereabouts>) {
+        let Some((shard, slot)) = self.parts(node) else { return };
+        let Some(place) = place else { return self.shards[shard].lock().unspare(slot) };
+        self.pin(place.parent);
+        let mut locked = self.shards[shard].lock();
+        let is_lost = locked.get(slot).is_some_and(|record| matches!(record.recall, Recall::Descriptor));
+        let stale = if is_lost { remember_place(&mut locked, slot, place) } else { Some(place.parent) };
+        drop(locked);
+        if let Some(parent) = stale {
+            self.release(parent, 0, 1);
+        }
+    }
+
     /// Notes the place of an inode if its node is known.
     pub(crate) fn moved(&self, key: Key, place: &Whereabouts) {
         self.pin(place.parent);

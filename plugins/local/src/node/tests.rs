@@ -80,6 +80,42 @@ fn a_held_node_keeps_its_descriptor() {
 }
 
 #[test]
+fn a_spared_node_keeps_its_descriptor_until_something_else_leads_to_it() {
+    let table = NodeTable::new(8);
+    let node = table.intern(&found(5), descriptor(), None);
+    let (shard, victim) = table.victim_anywhere().unwrap();
+    table.spare(shard, &victim);
+    assert!(!table.retire(shard, &victim, Some(handle())), "an eviction under way");
+    assert!(!evict(&table, handle));
+    table.hold(&found(5), &victim.descriptor);
+    table.named(node, None);
+    assert!(!evict(&table, handle), "somebody else relies on it");
+    table.let_go(node);
+    assert!(evict(&table, handle));
+    assert!(!is_open(&table, node));
+}
+
+#[test]
+fn a_first_name_is_a_place_and_a_further_one_is_not() {
+    let table = NodeTable::new(8);
+    let first = table.intern(&found(1), descriptor(), Some(&place(NodeId::ROOT, "first")));
+    let second = table.intern(&found(2), descriptor(), Some(&place(NodeId::ROOT, "second")));
+    let node = table.intern(&found(5), descriptor(), None);
+    table.named(node, Some(&place(first, "f")));
+    table.named(node, Some(&place(second, "g")));
+    table.named(NodeId(99), Some(&place(second, "nobody knows this one")));
+    table.release(first, 1, 0);
+    table.release(second, 1, 0);
+    assert!(!is_gone(&table, first) && is_gone(&table, second));
+    while is_open(&table, node) {
+        evict(&table, handle);
+    }
+    assert!(matches!(table.access(node), Access::Place(_, told) if told == place(first, "f")));
+    table.release(node, 1, 0);
+    assert!(is_gone(&table, first));
+}
+
+#[test]
 fn a_victim_that_is_held_meanwhile_is_spared() {
     let table = NodeTable::new(8);
     let node = table.intern(&found(5), descriptor(), None);

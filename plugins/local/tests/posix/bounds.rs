@@ -2,7 +2,7 @@
 
 use crate::ground::{Ground, ROOT, kind, name, root};
 use fs9_local::{DescriptorBudget, LocalOptions};
-use fs9_sdk::{ErrorKind, NodeId, OpenFlags, Provider};
+use fs9_sdk::{ErrorKind, NodeId, OpenFlags, OpenNode, Provider};
 use std::collections::HashSet;
 
 const NODES: usize = 64;
@@ -147,4 +147,52 @@ fn opens_beyond_the_budget_are_refused_and_nothing_else_is() {
     ground.provider.release(open[0]);
     let again = ground.open(&root(), file.node, OpenFlags::empty()).unwrap();
     ground.provider.release(again);
+}
+
+/// Makes so many files without a name, and returns their nodes.
+fn unnamed(ground: &Ground, count: usize) -> Vec<NodeId> {
+    let make = |number: usize| {
+        let (entry, opened) = ground.provider.tmpfile(&root(), ROOT, 0o600, OpenFlags::READ_WRITE).unwrap();
+        let file = OpenNode { node: entry.node, handle: opened.handle };
+        ground.write(&root(), file, number.to_string().as_bytes()).unwrap();
+        ground.provider.release(file);
+        entry.node
+    };
+    (0..count).map(make).collect()
+}
+
+fn unnamed_files_outlive_pressure_and_are_like_others_once_they_have_a_name(file_handles: bool) {
+    const COUNT: usize = 3 * NODES;
+    let ground = Ground::new(options(file_handles));
+    let nodes = unnamed(&ground, COUNT);
+    populate(&ground, 400);
+    for (number, node) in nodes.iter().enumerate() {
+        assert_eq!(ground.content(*node).unwrap(), number.to_string().as_bytes());
+    }
+    for (number, node) in nodes.iter().enumerate() {
+        ground.provider.link(&root(), *node, ROOT, name(&format!("u{number}"))).unwrap();
+    }
+    populate_again(&ground);
+    assert!(descriptors_below(&ground) <= NODES + 4, "{} descriptors", descriptors_below(&ground));
+    for (number, node) in nodes.iter().enumerate() {
+        assert_eq!(ground.content(*node).unwrap(), number.to_string().as_bytes());
+    }
+}
+
+/// Looks up what [`populate`] made, so that other descriptors are given up.
+fn populate_again(ground: &Ground) {
+    for directory in 0..4 {
+        let dir = ground.lookup(ROOT, &format!("d{directory}")).unwrap();
+        (0..100).for_each(|file| assert!(ground.lookup(dir.node, &format!("f{file}")).is_ok()));
+    }
+}
+
+#[test]
+fn unnamed_files_keep_their_descriptors_until_they_have_a_name() {
+    unnamed_files_outlive_pressure_and_are_like_others_once_they_have_a_name(true);
+}
+
+#[test]
+fn unnamed_files_are_found_by_their_first_name_where_there_are_no_file_handles() {
+    unnamed_files_outlive_pressure_and_are_like_others_once_they_have_a_name(false);
 }

@@ -21,7 +21,8 @@ fn files_without_a_true_size_ask_for_direct_io_and_are_not_lent() {
         let provider = LocalProvider::open(Path::new(directory), LocalOptions::default()).unwrap();
         let node = walk(&provider, path);
         let opened = provider.open(&root(), node, OpenFlags::empty()).unwrap();
-        assert!(opened.traits.contains(OpenTraits::DIRECT_IO), "{native:?}");
+        let direct = OpenTraits::DIRECT_IO | OpenTraits::PARALLEL_DIRECT_WRITES;
+        assert!(opened.traits.contains(direct), "{native:?}");
         let file = OpenNode { node, handle: opened.handle };
         let mut buffer = vec![0; 65_536];
         let length = provider.read(&root(), file, 0, &mut buffer).unwrap();
@@ -29,6 +30,13 @@ fn files_without_a_true_size_ask_for_direct_io_and_are_not_lent() {
         assert!(!provider.lend_backing(file, &mut |_| panic!("{native:?} is lent")));
         provider.release(file);
     }
+}
+
+#[test]
+fn there_are_no_files_without_a_name() {
+    let provider = LocalProvider::open(Path::new("/proc"), LocalOptions::default()).unwrap();
+    let made = provider.tmpfile(&root(), ROOT, 0o600, OpenFlags::READ_WRITE);
+    assert_eq!(kind(made), Some(ErrorKind::NotSupported));
 }
 
 #[test]

@@ -94,7 +94,7 @@ pub(crate) fn root() -> Call {
 
 /// Returns a call by an ordinary user whose group has the same number.
 pub(crate) fn user(uid: u32) -> Call {
-    Call::by(Caller { uid, gid: uid, pid: 0, umask: 0o022 })
+    Call::by(Caller { uid, gid: uid, ..Caller::ROOT })
 }
 
 /// Returns whether the tests may make what belongs to others.

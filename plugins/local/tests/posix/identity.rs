@@ -4,9 +4,10 @@
 
 use crate::ground::{Ground, ROOT, is_root, name, root};
 use fs9_local::LocalOptions;
-use fs9_sdk::{Attr, Call, Caller, NewNode, NodeId, Provider, SetAttr, XattrFlags};
-use rustix::fs::{CWD, FileType, Mode, OFlags, mkdirat, mknodat, openat, symlinkat};
+use fs9_sdk::{Attr, Call, Caller, NewNode, NodeId, OpenFlags, OpenNode, Provider, SetAttr, XattrFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, linkat, mkdirat, mknodat, openat, symlinkat};
 use rustix::thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::mpsc;
@@ -53,7 +54,8 @@ impl Person {
                 sets.effective = sets.permitted;
                 rustix::thread::set_capabilities(None, sets).unwrap();
             }
-            let caller = Caller { uid: person.uid, gid: person.gid, pid, umask: person.umask };
+            let caller =
+                Caller { uid: person.uid, gid: person.gid, pid, umask: person.umask, parent_group: None };
             f(Call::by(caller))
         };
         std::thread::spawn(life).join().unwrap()
@@ -93,6 +95,9 @@ fn compare(ground: &Ground, person: &Person, native: &str, served: (&str, NodeId
             mkdirat(CWD, path.join("dir"), mode).unwrap();
             mknodat(CWD, path.join("fifo"), FileType::Fifo, mode, 0).unwrap();
             symlinkat("target", CWD, path.join("link")).unwrap();
+            let unnamed = openat(CWD, &path, OFlags::TMPFILE | OFlags::RDWR, mode).unwrap();
+            let magic = format!("/proc/self/fd/{}", unnamed.as_raw_fd());
+            linkat(CWD, magic, CWD, path.join("unnamed"), AtFlags::SYMLINK_FOLLOW).unwrap();
             // The groups of a caller can be read while it lives.
             met.send(call).unwrap();
             finish.recv().unwrap();
@@ -106,11 +111,15 @@ fn compare(ground: &Ground, person: &Person, native: &str, served: (&str, NodeId
     let fifo = NewNode { mode: 0o010_000 | u32::from(permissions), rdev: 0 };
     provider.mknod(&call, dir, name("fifo"), fifo).unwrap();
     provider.symlink(&call, dir, name("link"), b"target").unwrap();
+    let (unnamed, opened) = provider.tmpfile(&call, dir, permissions, OpenFlags::READ_WRITE).unwrap();
+    provider.release(OpenNode { node: unnamed.node, handle: opened.handle });
     done.send(()).unwrap();
     life.join().unwrap();
+    assert_eq!(Made::from(unnamed.attr), seen(&ground.path(native).join("unnamed")), "before it has a name");
+    provider.link(&call, unnamed.node, dir, name("unnamed")).unwrap();
 
     assert_eq!(Made::from(ground.getattr(file.node).unwrap()), seen(&ground.path(native).join("file")));
-    for kind in ["file", "dir", "fifo", "link"] {
+    for kind in ["file", "dir", "fifo", "link", "unnamed"] {
         let (is, should) = (seen(&ground.path(text).join(kind)), seen(&ground.path(native).join(kind)));
         assert_eq!(is, should, "{kind} of user {} with mode {permissions:o} in {text}", person.uid);
     }
@@ -164,6 +173,25 @@ fn objects_in_a_plain_directory_belong_to_their_maker() {
 #[test]
 fn objects_in_a_setgid_directory_belong_to_its_group() {
     everything_comes_out_as_natively(0o2777, TEAM, None);
+}
+
+#[test]
+fn the_group_that_the_kernel_told_needs_no_look_at_the_process() {
+    const SETGID_PROGRAM: u16 = 0o2755;
+    if !is_root() {
+        return;
+    }
+    let ground = Ground::new(LocalOptions::default());
+    let dir = twins(&ground, "told", 0o2777, TEAM, None);
+    for (at, (parent_group, kept)) in [(None, 0), (Some(TEAM), 0o2000), (Some(5), 0)].into_iter().enumerate()
+    {
+        let Call { caller, .. } = crate::ground::user(1001);
+        assert_eq!(caller.pid, 0, "there is no process to look at");
+        let call = Call::by(Caller { parent_group, ..caller });
+        let file = ground.create(&call, dir, &format!("f{at}"), SETGID_PROGRAM).unwrap();
+        let attr = ground.getattr(file.node).unwrap();
+        assert_eq!((attr.gid, attr.permissions), (TEAM, 0o755 | kept), "told {parent_group:?}");
+    }
 }
 
 #[test]

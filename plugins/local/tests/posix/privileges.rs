@@ -40,7 +40,9 @@ const CHANGES: [Change; 6] = [
         name: "open with O_TRUNC",
         native: |path| std::fs::File::options().write(true).truncate(true).open(path).map(drop),
         served: |ground, call, node| {
-            let file = ground.open(call, node, OpenFlags::WRITE_ONLY | OpenFlags::TRUNCATE)?;
+            let cut = OpenFlags::WRITE_ONLY | OpenFlags::TRUNCATE;
+            let kill = if call.caller.uid == 0 { OpenFlags::empty() } else { OpenFlags::KILL_PRIVILEGES };
+            let file = ground.open(call, node, cut | kill)?;
             ground.provider.release(file);
             Ok(())
         },
@@ -247,4 +249,37 @@ fn owner_and_permissions_in_one_change_end_as_asked() {
     let both = SetAttr { uid: Some(5), gid: Some(6), permissions: Some(0o6755), ..SetAttr::default() };
     let attr = ground.provider.setattr(&root(), node, None, both).unwrap();
     assert_eq!((attr.uid, attr.gid, attr.permissions), (5, 6, 0o6755));
+}
+
+#[test]
+fn an_acl_takes_set_group_id_on_request_only() {
+    // Version 2; entries of tag, permissions, id: owner rwx, user 7 r--, group r-x, mask rwx, others r-x.
+    let mut acl = vec![2, 0, 0, 0];
+    for (tag, permissions, id) in
+        [(1_u16, 7_u16, u32::MAX), (2, 4, 7), (4, 5, u32::MAX), (0x10, 7, u32::MAX), (0x20, 5, u32::MAX)]
+    {
+        acl.extend(tag.to_le_bytes());
+        acl.extend(permissions.to_le_bytes());
+        acl.extend(id.to_le_bytes());
+    }
+    const TEAM: u32 = 1077;
+    if !is_root() {
+        return;
+    }
+    let ground = Ground::new(LocalOptions::default());
+    for call in [root(), user(OWNER)] {
+        for (flags, kept) in [(XattrFlags::empty(), 0o2000), (XattrFlags::KILL_SETGID, 0)] {
+            let text = format!("{}-{kept}", call.caller.uid);
+            let node = ground.create(&root(), ROOT, &text, 0o755).unwrap().node;
+            let team = SetAttr {
+                uid: Some(call.caller.uid),
+                gid: Some(TEAM),
+                permissions: Some(0o2755),
+                ..SetAttr::default()
+            };
+            ground.provider.setattr(&root(), node, None, team).unwrap();
+            ground.provider.setxattr(&call, node, b"system.posix_acl_access", &acl, flags).unwrap();
+            assert_eq!(ground.getattr(node).unwrap().permissions, 0o775 | kept, "{text}");
+        }
+    }
 }

@@ -56,6 +56,10 @@ fn a_setgid_directory_passes_on_its_group() {
     let place = Place { parent: dir, name: name("g") };
     let (file, _) = s.provider.create(&member, place, 0o2775, OpenFlags::READ_WRITE).unwrap();
     assert_eq!(file.attr.permissions, 0o2755);
+    let told = Call::by(Caller { parent_group: Some(50), ..s.call.caller });
+    let place = Place { parent: dir, name: name("h") };
+    let (file, _) = s.provider.create(&told, place, 0o2775, OpenFlags::READ_WRITE).unwrap();
+    assert_eq!(file.attr.permissions, 0o2755, "the kernel told that the caller is a member");
 }
 
 #[test]
@@ -263,6 +267,8 @@ fn truncation_and_a_new_owner_strip_privileges_if_asked() {
     assert_eq!(s.set(file, chosen).permissions, 0o4711, "permissions come after the owner");
     s.chmod(file, 0o6777);
     s.open(file, OpenFlags::READ_WRITE | OpenFlags::TRUNCATE);
+    assert_eq!(s.attr(file).permissions, 0o6777);
+    s.open(file, OpenFlags::READ_WRITE | OpenFlags::TRUNCATE | OpenFlags::KILL_PRIVILEGES);
     assert_eq!(s.attr(file).permissions, 0o777);
     let dir = s.mkdir(ROOT, "d");
     s.chmod(dir, 0o2775);

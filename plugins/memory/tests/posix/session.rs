@@ -35,7 +35,7 @@ impl Session {
     }
 
     pub(crate) fn with(options: MemoryOptions) -> Session {
-        let caller = Caller { uid: 1000, gid: 1000, pid: 0, umask: 0o022 };
+        let caller = Caller { uid: 1000, gid: 1000, ..Caller::ROOT };
         Session { provider: MemoryProvider::new(options).unwrap(), call: Call::by(caller) }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::session::{ROOT, Session, kind, name};
 use fs9_memory::MemoryOptions;
-use fs9_sdk::{ErrorKind, FallocateMode, Provider, RenameFlags, SetAttr, XattrFlags};
+use fs9_sdk::{ErrorKind, FallocateMode, OpenFlags, OpenNode, Provider, RenameFlags, SetAttr, XattrFlags};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const PAGE: usize = 4096;
@@ -47,6 +47,34 @@ fn space_returns_on_truncation_and_when_nobody_holds_the_file() {
     s.provider.forget(file.node, 1);
     assert_eq!(s.used(), (PAGE as u64, 2), "the handle holds it");
     s.provider.release(file);
+    assert_eq!(s.used(), (0, 1));
+}
+
+#[test]
+fn a_file_without_a_name_is_gone_once_it_is_released_and_forgotten() {
+    let s = small(8, 3);
+    let make = || {
+        let (entry, opened) = s.provider.tmpfile(&s.call, ROOT, 0o600, OpenFlags::READ_WRITE).unwrap();
+        OpenNode { node: entry.node, handle: opened.handle }
+    };
+    let file = make();
+    s.write(file, 0, &vec![1; 8 * PAGE]).unwrap();
+    assert_eq!(s.used(), (8 * PAGE as u64, 2));
+    s.provider.release(file);
+    assert_eq!(s.used(), (8 * PAGE as u64, 2), "it is still known");
+    s.provider.forget(file.node, 1);
+    assert_eq!(s.used(), (0, 1));
+
+    let file = make();
+    s.provider.link(&s.call, file.node, ROOT, name("f")).unwrap();
+    assert_eq!(s.used().1, 2, "its first name costs nothing");
+    s.provider.link(&s.call, file.node, ROOT, name("g")).unwrap();
+    assert_eq!(s.used().1, 3);
+    assert_eq!(kind(s.provider.tmpfile(&s.call, ROOT, 0o600, OpenFlags::READ_WRITE)), ErrorKind::NoSpace);
+    s.provider.release(file);
+    s.provider.forget(file.node, 3);
+    s.unlink(ROOT, "f").unwrap();
+    s.unlink(ROOT, "g").unwrap();
     assert_eq!(s.used(), (0, 1));
 }
 

@@ -131,14 +131,17 @@ fn a_list_that_says_no_more_than_permissions_is_not_kept() {
 }
 
 #[test]
-fn a_list_set_from_outside_the_group_drops_setgid() {
+fn a_list_drops_setgid_on_request_only() {
     let s = Session::new();
     let file = s.touch(ROOT, "f");
     s.chmod(file, 0o2755);
     set(&s, file, ACCESS, &acl(7, 4, 5, 5, 5)).unwrap();
     assert_eq!(s.attr(file).permissions, 0o2755);
-    let outsider = Call::by(Caller { gid: 77, ..s.call.caller });
-    s.provider.setxattr(&outsider, file, ACCESS, &acl(7, 4, 5, 5, 5), ANY).unwrap();
+    let kill = XattrFlags::KILL_SETGID;
+    let invalid = s.provider.setxattr(&s.call, file, ACCESS, b"x", kill);
+    assert!(invalid.is_err());
+    assert_eq!(s.attr(file).permissions, 0o2755, "nothing was set");
+    s.provider.setxattr(&s.call, file, ACCESS, &acl(7, 4, 5, 5, 5), kill).unwrap();
     assert_eq!(s.attr(file).permissions, 0o755);
 }
 

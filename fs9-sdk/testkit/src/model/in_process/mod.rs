@@ -41,7 +41,7 @@ impl InProcess {
     pub(super) fn new(subject: Subject, umask: u32) -> InProcess {
         let uid = rustix::process::geteuid().as_raw();
         let gid = rustix::process::getegid().as_raw();
-        let call = Call::by(Caller { uid, gid, pid: std::process::id(), umask });
+        let call = Call::by(Caller { uid, gid, pid: std::process::id(), umask, parent_group: None });
         InProcess { subject, call, known: HashMap::new(), open: Default::default() }
     }
 

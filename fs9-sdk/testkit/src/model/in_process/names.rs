@@ -11,7 +11,9 @@ impl InProcess {
             return Err(refusal);
         }
         let flags = open_flags(open);
-        let opened = self.provider().open(&self.call, entry.node, flags).map_err(kind)?;
+        let kills = flags.contains(OpenFlags::TRUNCATE) && self.kills_privileges();
+        let asked = if kills { flags | OpenFlags::KILL_PRIVILEGES } else { flags };
+        let opened = self.provider().open(&self.call, entry.node, asked).map_err(kind)?;
         self.put(slot, OpenNode { node: entry.node, handle: opened.handle }, flags)
     }
 
