@@ -19,6 +19,11 @@ mod isolation;
 mod mount_point;
 mod operation;
 mod options;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "our own transport, which uses it, is being built")
+)]
+mod protocol;
 mod read_buffer;
 mod reply;
 mod session;
