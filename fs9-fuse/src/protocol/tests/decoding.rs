@@ -112,8 +112,11 @@ fn new_inodes_have_a_mode_and_a_mask() {
     });
 }
 
+/// Names and values.
+type Contexts = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Returns the security contexts and groups of a request that makes an inode.
-fn extensions(message: Message<'_>) -> (Vec<(Vec<u8>, Vec<u8>)>, Vec<u32>) {
+fn extensions(message: Message<'_>) -> (Contexts, Vec<u32>) {
     let groups = message.groups.collect();
     let Body::Operation(operation) = message.body else { panic!() };
     let (P::Symlink { creation, .. }
