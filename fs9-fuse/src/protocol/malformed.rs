@@ -16,17 +16,6 @@ pub(crate) struct Malformed {
     pub(crate) what: &'static str,
 }
 
-impl Malformed {
-    /// Says so in the log; what is only not offered is no fault.
-    pub(crate) fn log(&self) {
-        if self.errno == ErrorKind::NotImplemented {
-            tracing::debug!(malformed = %self, "a request is not offered");
-        } else {
-            tracing::error!(malformed = %self, "a request of the kernel is malformed");
-        }
-    }
-}
-
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.what, self.errno.name())

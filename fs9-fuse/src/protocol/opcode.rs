@@ -126,12 +126,6 @@ impl Opcode {
         use Opcode as O;
         !matches!(self, O::Forget | O::BatchForget | O::Interrupt | O::NotifyReply)
     }
-
-    /// Returns whether the request makes an inode, so that extensions may follow its arguments.
-    pub(super) const fn makes_inode(self) -> bool {
-        use Opcode as O;
-        matches!(self, O::Mknod | O::Mkdir | O::Symlink | O::Create | O::Tmpfile)
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::device::{Device, Received};
 use super::device_reply::DeviceReply;
 use super::handshake::WRITE_MAX;
 use super::readers::Readers;
-use super::server::Server;
+use super::server::{Server, log};
 use crate::Operation;
 use crate::protocol::{Body, Encoded, Malformed, decode};
 use std::io;
@@ -76,7 +76,7 @@ impl DeviceLoop {
     }
 
     fn refuse(&self, malformed: &Malformed) {
-        malformed.log();
+        log(malformed);
         if let Some(id) = malformed.id
             && let Err(error) = self.device.answer(id, &Encoded::error(malformed.errno))
         {

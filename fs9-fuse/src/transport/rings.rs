@@ -12,7 +12,7 @@ use super::asked::Asked;
 use super::device::Device;
 use super::handshake::WRITE_MAX;
 use super::ring_reply::{RingReply, Slot};
-use super::server::Server;
+use super::server::{Server, log};
 use crate::options::IoUring;
 use crate::protocol::decode_parts;
 use fs9_sys::FuseRingEntry;
@@ -294,7 +294,7 @@ fn serve(server: &Server, entry: &mut FuseRingEntry, slot: &Arc<Slot>, may_wait:
     let message = match decoded {
         Ok(message) => message,
         Err(malformed) => {
-            malformed.log();
+            log(&malformed);
             return entry.answer(|_| Err(-malformed.errno.errno()));
         }
     };

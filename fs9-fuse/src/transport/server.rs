@@ -3,11 +3,20 @@
 use super::device::Device;
 use super::kernel_cache::wake_poll;
 use crate::isolation::contained;
-use crate::protocol::{Body, Dialect, Message};
+use crate::protocol::{Body, Dialect, Malformed, Message};
 use crate::reply::{Answer, Reply};
 use crate::{Frontend, Operation};
 use fs9_sdk::{ErrorKind, PollWaker};
 use std::sync::Arc;
+
+/// Says in the log that a message was not understood; what is only not offered is no fault.
+pub(super) fn log(malformed: &Malformed) {
+    if malformed.errno == ErrorKind::NotImplemented {
+        tracing::debug!(%malformed, "a request is not offered");
+    } else {
+        tracing::error!(%malformed, "a request of the kernel is malformed");
+    }
+}
 
 /// What every thread needs that takes requests of a mount.
 #[derive(Clone)]

@@ -17,8 +17,8 @@ use fs9_sdk::{
 };
 use std::borrow::Cow;
 
-/// The most bytes that `COPY_FILE_RANGE` may copy: its answer has 32 bits, and a copy that ends within a page is slow.
-const COPY_MAX: u64 = (u32::MAX & !0xfff) as u64;
+/// The most bytes that `COPY_FILE_RANGE` may copy, whose answer has 32 bits: whole pages, as newer kernels cut it.
+const COPY_MAX: u64 = 0xffff_f000;
 
 impl<'a> Decoder<'a> {
     pub(super) fn open(&mut self) -> Result<Operation<'a>, Fault> {

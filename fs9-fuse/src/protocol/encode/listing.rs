@@ -1,15 +1,15 @@
 //! Entries of a directory as the kernel takes them.
 //!
 //! Invariants: each record begins at a multiple of 8 bytes; what pads it is zero, whatever was in the memory; no record is
-//! cut. The kernel refuses a whole listing for one name that is empty, too long, or has a slash (`fuse_emit`,
-//! `parse_dirfile`), so that such an entry is left out.
+//! cut. The kernel refuses a whole listing for one name that is empty, too long, or has a slash (`parse_dirfile`),
+//! so that such an entry is left out.
 
 use super::attributes::entry_out;
 use crate::protocol::wire::{Dirent, EntryOut};
 use crate::reply::{ListedEntry, Listing};
 use zerocopy::{FromZeros, IntoBytes};
 
-/// The longest name that every kernel takes (`FUSE_NAME_MAX` before 6.15).
+/// The longest name that every kernel takes (`FUSE_NAME_MAX`).
 const NAME_MAX: usize = 1024;
 
 /// The type that says that the type is not known (`DT_UNKNOWN`).

@@ -230,7 +230,7 @@ fn encode_missing(lifetime: Duration, scratch: &mut Scratch) -> Encoded<'_> {
 }
 
 fn open_out(opened: &OpenAnswer, backing: Option<i32>, dialect: Dialect) -> OpenOut {
-    // What the kernel accepts beside a backing (`fuse_passthrough_open`, `fuse_file_io_open`).
+    // What the kernel accepts beside a backing (`FOPEN_PASSTHROUGH_MASK` in `fs/fuse/iomode.c`).
     const BESIDE_BACKING: OpenedFlags =
         OpenedFlags::DIRECT_IO.union(OpenedFlags::NOFLUSH).union(OpenedFlags::PARALLEL_DIRECT_WRITES);
     let flags = opened_flags(opened.traits);
