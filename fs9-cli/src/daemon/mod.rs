@@ -18,7 +18,7 @@ use crate::control::Control;
 use crate::environment::Environment;
 use crate::fault::{Fault, Outcome, Status};
 use crate::logging;
-use crate::options::{LowLatency, Passthrough, Settings};
+use crate::options::{IoUring, LowLatency, Passthrough, Settings};
 use crate::plan::Plan;
 use crate::privileges;
 use ending::{Ending, Served};
@@ -136,6 +136,11 @@ fn fuse_options(plan: &Plan) -> FuseOptions {
         passthrough: match settings.passthrough {
             Passthrough::Auto => fs9_fuse::Passthrough::Auto,
             Passthrough::Off => fs9_fuse::Passthrough::Off,
+        },
+        io_uring: match settings.io_uring {
+            IoUring::Auto => fs9_fuse::IoUring::Auto,
+            IoUring::On => fs9_fuse::IoUring::On,
+            IoUring::Off => fs9_fuse::IoUring::Off,
         },
         low_latency: match settings.low_latency {
             LowLatency::Auto => fs9_fuse::LowLatency::Auto,

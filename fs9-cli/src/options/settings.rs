@@ -41,6 +41,17 @@ pub(crate) enum Passthrough {
     Off,
 }
 
+/// Whether requests come by io_uring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IoUring {
+    /// Where the kernel is set up for it.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
 /// Whether processors are kept awake while requests come quickly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LowLatency {
@@ -79,6 +90,8 @@ pub(crate) struct Settings {
     pub(crate) writeback: bool,
     /// Whether open files may be handed to the kernel.
     pub(crate) passthrough: Passthrough,
+    /// Whether requests come by io_uring.
+    pub(crate) io_uring: IoUring,
     /// Whether processors are kept awake while requests come quickly.
     pub(crate) low_latency: LowLatency,
     /// `.fs9` is there.
@@ -124,6 +137,7 @@ impl Default for Settings {
             threads_max: None,
             writeback: false,
             passthrough: Passthrough::Auto,
+            io_uring: IoUring::Auto,
             low_latency: LowLatency::Auto,
             control: true,
             log_level: None,

@@ -1,7 +1,7 @@
 //! The table of options. Parsing, `--help`, the man page, the completions and the options' page of the documentation
 //! all read it; nothing else knows an option's name.
 
-use super::settings::{LogFormat, LogTarget, LowLatency, Passthrough};
+use super::settings::{IoUring, LogFormat, LogTarget, LowLatency, Passthrough};
 use super::spec::{Remount, Scope, Setter, Spec};
 use tracing::level_filters::LevelFilter;
 
@@ -165,6 +165,18 @@ pub(crate) static TABLE: &[Spec] = &[
         remount: Remount::Fixed,
         providers: &[],
         help: "Whether the kernel reads and writes the files of a local directory itself, without asking the daemon (auto: where it can).",
+    },
+    Spec {
+        name: "io_uring",
+        setter: Setter::Choice(&[
+            ("auto", |s| s.io_uring = IoUring::Auto),
+            ("on", |s| s.io_uring = IoUring::On),
+            ("off", |s| s.io_uring = IoUring::Off),
+        ]),
+        scope: Scope::Whole,
+        remount: Remount::Fixed,
+        providers: &[],
+        help: "Whether requests come by io_uring, with Linux 6.14 or later (auto: where /sys/module/fuse/parameters/enable_uring is on; on: it is turned on for the whole machine, which takes root).",
     },
     Spec {
         name: "low_latency",

@@ -114,6 +114,7 @@ fn agree(frontend: &Frontend, request: &InitRequest, payload_max: Option<usize>)
     if flags != wanted {
         tracing::debug!(missing = ?wanted.difference(flags), "the kernel does not offer all that is wanted");
     }
+    frontend.set_privileges_told(flags.contains(InitFlags::HANDLE_KILLPRIV_V2 | InitFlags::SETXATTR_EXT));
     let passthrough = flags.contains(InitFlags::PASSTHROUGH);
     frontend.set_passthrough(passthrough);
     let write_max = payload_max.map_or(WRITE_MAX, |payload| WRITE_MAX.min(payload as u32));

@@ -29,7 +29,8 @@ pub(super) struct Server {
 impl Server {
     /// Does what a message asks for; `reply` makes the way back for those that are answered.
     pub(super) fn serve<R: Reply>(&self, message: Message<'_>, reply: impl FnOnce() -> R) {
-        let Message { header, body, poll, .. } = message;
+        let Message { mut header, body, poll, mut groups, .. } = message;
+        header.caller.parent_group = groups.next();
         match body {
             Body::Operation(mut operation) => {
                 if let (Operation::Poll { waker, .. }, Some(poll)) = (&mut operation, poll) {

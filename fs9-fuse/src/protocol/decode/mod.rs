@@ -86,7 +86,7 @@ impl<'a> Decoder<'a> {
         let opcode = Opcode::from_number(header.opcode).ok_or_else(|| refuse(&header, unknown))?;
         let body = self.body(opcode).map_err(|fault| refuse(&header, fault))?;
         let InHeader { unique, nodeid, uid, gid, pid, .. } = header;
-        let caller = Caller { uid, gid, pid, umask: self.umask };
+        let caller = Caller { uid, gid, pid, umask: self.umask, parent_group: None };
         Ok(Message {
             header: RequestHeader { id: RequestId(unique), ino: Ino(nodeid), caller },
             opcode,

@@ -243,13 +243,14 @@ fn open_out(opened: &OpenAnswer, backing: Option<i32>, dialect: Dialect) -> Open
 }
 
 fn opened_flags(traits: OpenTraits) -> OpenedFlags {
-    const PAIRS: [(OpenTraits, OpenedFlags); 6] = [
+    const PAIRS: [(OpenTraits, OpenedFlags); 7] = [
         (OpenTraits::DIRECT_IO, OpenedFlags::DIRECT_IO),
         (OpenTraits::KEEP_CACHE, OpenedFlags::KEEP_CACHE),
         (OpenTraits::CACHE_DIR, OpenedFlags::CACHE_DIR),
         (OpenTraits::NONSEEKABLE, OpenedFlags::NONSEEKABLE),
         (OpenTraits::STREAM, OpenedFlags::STREAM),
         (OpenTraits::NO_FLUSH, OpenedFlags::NOFLUSH),
+        (OpenTraits::PARALLEL_DIRECT_WRITES, OpenedFlags::PARALLEL_DIRECT_WRITES),
     ];
     let given = PAIRS.into_iter().filter(|&(trait_, _)| traits.contains(trait_));
     given.fold(OpenedFlags::empty(), |flags, (_, flag)| flags | flag)
