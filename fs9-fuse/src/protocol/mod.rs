@@ -7,6 +7,7 @@
 //!
 //! Invariants: no message of the kernel panics here or is read beyond its end; no answer goes out that the kernel
 //! refuses for its shape.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod arguments;
 mod decode;
