@@ -18,7 +18,7 @@ pub use close::close;
 pub use daemon::{Daemon, Detached, Outcome, Waiter, detach};
 pub use directory::{RawEntry, parse_entry, read_directory};
 pub use file_handle::{FILE_HANDLE_MAX, FileHandleBytes, open_by_handle, take_handle};
-pub use fuse_ring::{FuseRingEntry, RingRequest};
+pub use fuse_ring::{FuseRing, RingBell, RingEvent, RingRequest};
 pub use inode_ioctl::{
     ExtendedFlags, extended_flags, inode_flags, inode_version, set_extended_flags, set_inode_flags,
 };

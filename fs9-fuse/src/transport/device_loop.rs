@@ -5,9 +5,8 @@ use super::device::{Device, Received};
 use super::device_reply::DeviceReply;
 use super::handshake::WRITE_MAX;
 use super::readers::Readers;
-use super::server::{Server, log};
-use crate::Operation;
-use crate::protocol::{Body, Encoded, Malformed, decode};
+use super::server::{Server, log, waits_for_the_disk};
+use crate::protocol::{Encoded, Malformed, decode};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,11 +82,4 @@ impl DeviceLoop {
             tracing::debug!(%error, "nobody was told");
         }
     }
-}
-
-/// Returns whether a message takes as long as the disk needs, whatever is cached.
-fn waits_for_the_disk(body: &Body<'_>) -> bool {
-    use Operation as O;
-    let Body::Operation(operation) = body else { return false };
-    matches!(operation, O::Fsync { .. } | O::Fsyncdir { .. } | O::Fallocate { .. } | O::CopyFileRange { .. })
 }

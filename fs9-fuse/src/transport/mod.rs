@@ -11,9 +11,9 @@ mod handshake;
 mod kernel_cache;
 mod linger;
 mod listing;
+mod mailbox;
 mod processors;
 mod readers;
-mod ring_reply;
 mod rings;
 mod server;
 

@@ -1,9 +1,12 @@
-//! Requests by io_uring (Linux 6.14): a queue for each processor, several entries in it, a thread for each entry.
+//! Requests by io_uring (Linux 6.14): a queue for each processor, and threads that have entries in it.
 //!
 //! The kernel puts a request into the queue of the processor on which it is made, and gives it to the entry of that queue
-//! that was answered last. The entry's thread runs on that processor, so that nobody is woken elsewhere. An entry holds
-//! one request at a time: while a thread is busy, or waits for a provider, the next request goes to another one, and when
-//! none is free any more, one is added, within a budget of memory.
+//! that was answered last. The queue's *main* thread runs on that processor, so that nobody is woken elsewhere, and has
+//! several entries, so that requests of several clients are taken at once. *Spare* threads have one entry each, behind
+//! those; one that is needed sees to it that there is another one, within a budget of memory.
+//!
+//! While a thread is in a call, what is given to its other entries waits. So calls of providers that may block are made by
+//! their own threads, and what takes as long as the disk needs by threads kept for that.
 //!
 //! Invariants: the rings are in place before the kernel is told that they are wanted, and registered before they are
 //! trusted; in each queue, one entry never waits for a provider that may block, so that all others are served.
@@ -11,11 +14,12 @@
 use super::asked::Asked;
 use super::device::Device;
 use super::handshake::WRITE_MAX;
-use super::ring_reply::{RingReply, Slot};
-use super::server::{Server, log};
+use super::mailbox::{Answered, Mailbox, RingReply};
+use super::server::{Server, log, waits_for_the_disk};
 use crate::options::IoUring;
 use crate::protocol::decode_parts;
-use fs9_sys::FuseRingEntry;
+use fs9_core::CallPool;
+use fs9_sys::{FuseRing, RingEvent, RingRequest};
 use parking_lot::{Condvar, Mutex};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::io;
@@ -31,11 +35,20 @@ const POSSIBLE: &str = "/sys/devices/system/cpu/possible";
 /// Memory for payloads. It is taken as payloads are used: small requests touch a page.
 const BUDGET: usize = 64 << 20;
 
-/// Entries of a queue at the beginning: one in hand, and one free.
-const ENTRIES_MIN: usize = 2;
+/// Entries of a main thread: so many clients of one processor are served at once; more would wait behind a slow call.
+const ENTRIES_OF_MAIN: usize = 8;
 
-/// Entries of a queue at most: threads that do requests of one processor.
+/// Entries of a queue at the beginning: those of its main thread, and one of a spare.
+const ENTRIES_MIN: usize = ENTRIES_OF_MAIN + 1;
+
+/// Entries of a queue at most.
 const ENTRIES_MAX: usize = 32;
+
+/// Threads for requests that take as long as the disk needs: as many as keep a disk busy.
+const SLOW_THREADS_MAX: usize = 8;
+
+/// Such requests that wait for a thread; beyond that they are done where they came.
+const SLOW_QUEUE_MAX: usize = 64;
 
 /// Payloads are at least as long as the longest attribute and its name.
 const PAYLOAD_MIN: usize = 128 << 10;
@@ -88,13 +101,30 @@ impl Layout {
 struct Queue {
     /// Entries that exist or are being made.
     entries: AtomicUsize,
-    /// Entries that wait for a request.
-    free: AtomicUsize,
+    /// Spare threads that wait for a request, or are about to.
+    idle_spares: AtomicUsize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Main,
+    Spare,
+}
+
+impl Role {
+    const fn entries(self) -> usize {
+        match self {
+            Role::Main => ENTRIES_OF_MAIN,
+            Role::Spare => 1,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gate {
     Closed,
+    /// Spare threads register first, so that the kernel gives requests to main threads first.
+    OpenForSpares,
     Open,
     /// The rings are not wanted after all.
     Abandoned,
@@ -108,6 +138,7 @@ struct Shared {
     gate: Mutex<Gate>,
     opened: Condvar,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    slow: Arc<CallPool>,
 }
 
 /// The rings of a mount.
@@ -133,15 +164,15 @@ impl Rings {
             gate: Mutex::new(Gate::Closed),
             opened: Condvar::new(),
             threads: Mutex::default(),
+            slow: CallPool::new("fs9-slow", SLOW_THREADS_MAX, SLOW_QUEUE_MAX),
         });
-        let count = queues * ENTRIES_MIN;
-        let (report, reports) = sync_channel(count);
+        let (report, reports) = sync_channel(queues * ROLES.len());
         let rings = Rings { shared, reports };
-        for queue in (0..queues).cycle().take(count) {
-            rings.shared.start(queue, Some(report.clone()))?;
+        for (queue, role) in (0..queues).flat_map(|queue| ROLES.map(|role| (queue, role))) {
+            rings.shared.start(queue, role, Some(report.clone()))?;
         }
         drop(report);
-        rings.collect(count)?;
+        rings.collect(ROLES.len())?;
         Ok(rings)
     }
 
@@ -156,12 +187,17 @@ impl Rings {
     /// Those of the kernel; it then sends requests by the device.
     pub(super) fn register(&self, server: Server) -> io::Result<()> {
         self.shared.server.set(server).ok();
+        self.shared.set_gate(Gate::OpenForSpares);
+        let spares = self.collect(1);
         self.shared.set_gate(Gate::Open);
-        self.collect(self.shared.layout.queues * ENTRIES_MIN)
+        let mains = self.collect(1);
+        // One of the two is enough to serve a queue.
+        spares.or(mains)
     }
 
-    /// Waits for one word of each thread, and returns the error of a queue without any entry.
-    fn collect(&self, count: usize) -> io::Result<()> {
+    /// Waits for one word of each thread of so many roles, and returns the error of a queue that none of them serves.
+    fn collect(&self, roles: usize) -> io::Result<()> {
+        let count = self.shared.layout.queues * roles;
         let mut served = vec![false; self.shared.layout.queues];
         let mut failed = None;
         for (queue, result) in self.reports.iter().take(count) {
@@ -202,26 +238,32 @@ impl Shared {
     }
 
     /// Waits at the gate, and returns whether it was opened.
-    fn pass_gate(&self) -> bool {
+    fn pass_gate(&self, role: Role) -> bool {
         let mut gate = self.gate.lock();
-        while *gate == Gate::Closed {
+        while *gate == Gate::Closed || (*gate == Gate::OpenForSpares && role == Role::Main) {
             self.opened.wait(&mut gate);
         }
-        *gate == Gate::Open
+        *gate != Gate::Abandoned
     }
 
-    /// Starts a thread with an entry of its own. It tells `report` once that its ring is there, and once that the kernel
+    /// Starts a thread with entries of its own. It tells `report` once that its ring is there, and once that the kernel
     /// knows it.
-    fn start(self: &Arc<Self>, queue: usize, report: Option<Report>) -> io::Result<()> {
-        self.count(queue).entries.fetch_add(1, Ordering::AcqRel);
+    fn start(self: &Arc<Self>, queue: usize, role: Role, report: Option<Report>) -> io::Result<()> {
+        let count = self.count(queue);
+        count.entries.fetch_add(role.entries(), Ordering::AcqRel);
+        if role == Role::Spare {
+            count.idle_spares.fetch_add(1, Ordering::AcqRel);
+        }
         let shared = Arc::clone(self);
         let name = format!("fs9-ring-{queue}");
-        let started =
-            std::thread::Builder::new().name(name).spawn(move || shared.run(queue, report.as_ref()));
-        match started {
+        let run = move || shared.run(queue, role, report.as_ref());
+        match std::thread::Builder::new().name(name).spawn(run) {
             Ok(thread) => self.threads.lock().push(thread),
             Err(error) => {
-                self.count(queue).entries.fetch_sub(1, Ordering::AcqRel);
+                count.entries.fetch_sub(role.entries(), Ordering::AcqRel);
+                if role == Role::Spare {
+                    count.idle_spares.fetch_sub(1, Ordering::AcqRel);
+                }
                 return Err(error);
             }
         }
@@ -234,15 +276,11 @@ impl Shared {
     }
 
     /// The life of a thread.
-    fn run(self: Arc<Self>, queue: usize, report: Option<&Report>) {
+    fn run(self: Arc<Self>, queue: usize, role: Role, report: Option<&Report>) {
         let tell = |result: io::Result<()>| report.is_none_or(|report| report.send((queue, result)).is_ok());
         run_on_processor(queue);
-        let made = self
-            .device
-            .try_clone()
-            .and_then(|device| FuseRingEntry::new(device, queue as u16, self.layout.payload_max));
-        let mut entry = match made {
-            Ok(entry) if tell(Ok(())) && self.pass_gate() => entry,
+        let mut ring = match FuseRing::new(&self.device, queue as u16, role.entries()) {
+            Ok(ring) if tell(Ok(())) && self.pass_gate(role) => ring,
             Ok(_) => return,
             Err(error) => {
                 tell(Err(error));
@@ -250,59 +288,142 @@ impl Shared {
             }
         };
         let Some(server) = self.server.get() else { return };
-        self.count(queue).free.fetch_add(1, Ordering::AcqRel);
-        let registered = entry.register();
+        let registered = (0..role.entries()).try_for_each(|_| ring.register(self.layout.payload_max));
         let is_registered = registered.is_ok();
         if let Err(error) = &registered {
             tracing::debug!(queue, %error, "an entry was not registered");
         }
         tell(registered);
         if is_registered {
-            self.take_requests(queue, &mut entry, server);
+            let mailbox = Mailbox::new(&server.device, ring.bell());
+            let worker = Worker {
+                shared: &self,
+                server,
+                queue,
+                role,
+                ring,
+                mailbox,
+                owed: Vec::new(),
+                answers: Vec::new(),
+            };
+            worker.work();
         }
     }
 
-    /// Takes requests until the mount is gone.
-    fn take_requests(self: &Arc<Self>, queue: usize, entry: &mut FuseRingEntry, server: &Server) {
-        let slot = Arc::new(Slot::default());
+    /// Notes that a thread of a queue took a request, and returns whether it may be one that waits for a provider.
+    fn take_one(self: &Arc<Self>, queue: usize, role: Role) -> bool {
         let count = self.count(queue);
-        while let Ok(()) = entry.wait() {
-            let free = count.free.fetch_sub(1, Ordering::AcqRel).saturating_sub(1);
-            let may_grow = count.entries.load(Ordering::Relaxed) < self.layout.entries_max;
-            if free == 0
-                && may_grow
-                && let Err(error) = self.start(queue, None)
-            {
-                tracing::debug!(queue, %error, "no thread for another entry");
-            }
-            let answered = serve(server, entry, &slot, free > 0 || may_grow);
-            count.free.fetch_add(1, Ordering::AcqRel);
-            if let Err(error) = answered {
-                tracing::error!(queue, %error, "an answer did not get on its way");
-                return;
-            }
+        let mut idle = count.idle_spares.load(Ordering::Acquire);
+        if role == Role::Spare {
+            idle = count.idle_spares.fetch_sub(1, Ordering::AcqRel).saturating_sub(1);
+        }
+        let may_grow = count.entries.load(Ordering::Relaxed) < self.layout.entries_max;
+        if idle == 0
+            && may_grow
+            && let Err(error) = self.start(queue, Role::Spare, None)
+        {
+            tracing::debug!(queue, %error, "no thread for another entry");
+        }
+        idle > 0 || may_grow
+    }
+
+    fn give_one(&self, queue: usize, role: Role) {
+        if role == Role::Spare {
+            self.count(queue).idle_spares.fetch_add(1, Ordering::AcqRel);
         }
     }
 }
+
+/// A thread at work.
+struct Worker<'a> {
+    shared: &'a Arc<Shared>,
+    server: &'a Server,
+    queue: usize,
+    role: Role,
+    ring: FuseRing,
+    mailbox: Arc<Mailbox>,
+    /// Requests that are not answered yet.
+    owed: Vec<(Asked, RingRequest)>,
+    /// Room for answers on their way from the mailbox.
+    answers: Vec<Answered>,
+}
+
+impl Worker<'_> {
+    /// Takes requests until the mount is gone.
+    fn work(mut self) {
+        loop {
+            match self.take_all() {
+                Ok(()) => {}
+                Err(error) if is_end(&error) => return,
+                Err(error) => {
+                    tracing::error!(queue = self.queue, %error, "a ring is out of use");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits, and does all that is there.
+    fn take_all(&mut self) -> io::Result<()> {
+        self.ring.wait(!self.owed.is_empty())?;
+        while let Some(event) = self.ring.next() {
+            if let RingEvent::Request(request) = event {
+                let may_wait = self.shared.take_one(self.queue, self.role);
+                self.serve(request, may_wait)?;
+            }
+            self.deliver()?;
+        }
+        Ok(())
+    }
+
+    /// Does a request, or sees to it that it is done.
+    fn serve(&mut self, request: RingRequest, may_wait: bool) -> io::Result<()> {
+        let (header, operation, payload) = (request.header(), request.operation(), request.payload());
+        let message = match decode_parts(header, operation, payload, self.server.dialect) {
+            Ok(message) => message,
+            Err(malformed) => {
+                log(&malformed);
+                self.shared.give_one(self.queue, self.role);
+                return self.ring.answer(request, |_| Err(-malformed.errno.errno()));
+            }
+        };
+        let asked = Asked::by(&message);
+        let reply = || RingReply::new(&self.mailbox, asked, may_wait);
+        if may_wait && waits_for_the_disk(&message.body) {
+            self.server.serve_elsewhere(&self.shared.slow, message, reply);
+        } else {
+            self.server.serve(message, reply);
+        }
+        self.owed.push((asked, request));
+        Ok(())
+    }
+
+    /// Lays down the answers that are there.
+    fn deliver(&mut self) -> io::Result<()> {
+        self.mailbox.empty_into(&mut self.answers);
+        while let Some(answered) = self.answers.pop() {
+            let Some(index) = self.owed.iter().position(|(asked, _)| asked.id == answered.id) else {
+                tracing::error!(id = ?answered.id, "an answer belongs to no request");
+                continue;
+            };
+            let (asked, request) = self.owed.swap_remove(index);
+            self.shared.give_one(self.queue, self.role);
+            let dialect = self.server.dialect;
+            self.ring.answer(request, |room| answered.lay_down(&asked, dialect, room))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether an error says that the mount is gone.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotConnected | io::ErrorKind::ConnectionAborted)
+}
+
+/// The threads of a queue at the beginning.
+const ROLES: [Role; 2] = [Role::Spare, Role::Main];
 
 type Report = SyncSender<(usize, io::Result<()>)>;
-
-/// Does the request in hand and lays its answer down.
-fn serve(server: &Server, entry: &mut FuseRingEntry, slot: &Arc<Slot>, may_wait: bool) -> io::Result<()> {
-    let Some(request) = entry.request() else { return Err(io::ErrorKind::InvalidData.into()) };
-    let decoded = decode_parts(request.header, request.operation, request.payload, server.dialect);
-    let message = match decoded {
-        Ok(message) => message,
-        Err(malformed) => {
-            log(&malformed);
-            return entry.answer(|_| Err(-malformed.errno.errno()));
-        }
-    };
-    let asked = Asked::by(&message);
-    server.serve(message, || RingReply::new(slot, &server.device, asked, may_wait));
-    let answered = slot.wait();
-    entry.answer(|room| answered.lay_down(&asked, server.dialect, room))
-}
 
 /// Binds this thread to a processor. Where that is not allowed, it runs wherever there is room.
 fn run_on_processor(number: usize) {
@@ -331,6 +452,6 @@ mod tests {
             }
         }
         assert_eq!(Layout::new(2, wanted), Layout { queues: 2, entries_max: 32, payload_max: wanted });
-        assert_eq!(Layout::new(64, wanted), Layout { queues: 64, entries_max: 2, payload_max: 512 << 10 });
+        assert_eq!(Layout::new(64, wanted), Layout { queues: 64, entries_max: 9, payload_max: 128 << 10 });
     }
 }

@@ -5,9 +5,21 @@ use super::kernel_cache::wake_poll;
 use crate::isolation::contained;
 use crate::protocol::{Body, Dialect, Malformed, Message};
 use crate::reply::{Answer, Reply};
-use crate::{Frontend, Operation};
+use crate::{Frontend, Operation, RequestHeader};
+use fs9_core::CallPool;
 use fs9_sdk::{ErrorKind, PollWaker};
+use parking_lot::Mutex;
 use std::sync::Arc;
+
+/// Does what is to do, unless it was done.
+fn dispatch_once<R: Reply>(
+    frontend: &Arc<Frontend>,
+    header: RequestHeader,
+    todo: &Mutex<Option<(Operation<'static>, R)>>,
+) {
+    let Some((operation, reply)) = todo.lock().take() else { return };
+    contained(|| frontend.dispatch(header, operation, reply));
+}
 
 /// Says in the log that a message was not understood; what is only not offered is no fault.
 pub(super) fn log(malformed: &Malformed) {
@@ -16,6 +28,13 @@ pub(super) fn log(malformed: &Malformed) {
     } else {
         tracing::error!(%malformed, "a request of the kernel is malformed");
     }
+}
+
+/// Returns whether a message takes as long as the disk needs, whatever is cached.
+pub(super) fn waits_for_the_disk(body: &Body<'_>) -> bool {
+    use Operation as O;
+    let Body::Operation(operation) = body else { return false };
+    matches!(operation, O::Fsync { .. } | O::Fsyncdir { .. } | O::Fallocate { .. } | O::CopyFileRange { .. })
 }
 
 /// What every thread needs that takes requests of a mount.
@@ -49,6 +68,27 @@ impl Server {
             Body::Init(_) => reply().send(Err(ErrorKind::Io)),
             // Nothing is ever retrieved.
             Body::Retrieved { .. } => {}
+        }
+    }
+
+    /// Does an operation on a thread of a pool, or here if that has no room.
+    pub(super) fn serve_elsewhere<R: Reply>(
+        &self,
+        pool: &CallPool,
+        message: Message<'_>,
+        reply: impl FnOnce() -> R,
+    ) {
+        let Message { mut header, body, mut groups, .. } = message;
+        header.caller.parent_group = groups.next();
+        let Body::Operation(operation) = body else { return };
+        let (frontend, operation, reply) = (Arc::clone(&self.frontend), operation.into_owned(), reply());
+        let todo = Arc::new(Mutex::new(Some((operation, reply))));
+        let job = {
+            let todo = Arc::clone(&todo);
+            move || dispatch_once(&frontend, header, &todo)
+        };
+        if pool.submit(Box::new(job)).is_err() {
+            dispatch_once(&self.frontend, header, &todo);
         }
     }
 

@@ -168,7 +168,8 @@ fn opened_files_say_how_they_are_treated() {
         (OpenTraits::CACHE_DIR, 8),
         (OpenTraits::STREAM, 16),
         (OpenTraits::NO_FLUSH, 32),
-        (OpenTraits::all(), 63),
+        (OpenTraits::PARALLEL_DIRECT_WRITES, 64),
+        (OpenTraits::all(), 127),
     ];
     for (traits, flags) in flags {
         for opcode in [Opcode::Open, Opcode::Opendir] {

@@ -41,7 +41,7 @@ pub(super) struct Request {
 
 pub(super) const UNIQUE: u64 = 0x0102_0304_0506_0708;
 pub(super) const NODE: u64 = 0x1112_1314_1516_1718;
-pub(super) const CALLER: Caller = Caller { uid: 1001, gid: 1002, pid: 1003, umask: 0 };
+pub(super) const CALLER: Caller = Caller { uid: 1001, gid: 1002, pid: 1003, umask: 0, parent_group: None };
 
 /// The length of the header (`struct fuse_in_header`).
 pub(super) const HEADER: usize = 40;

@@ -1,7 +1,6 @@
-//! Answers to requests that came by a ring.
+//! Where answers wait for the thread whose ring the requests came by.
 //!
-//! The buffers of a ring's entry stay with its thread. So whoever did the request, on whatever thread, leaves the answer
-//! in a slot, where the entry's thread finds it.
+//! The buffers of a request stay with that thread. So whoever did the request, on whatever thread, posts the answer here.
 //!
 //! Invariant: each request gets one answer: a reply that is dropped without one is `EIO`.
 
@@ -10,18 +9,22 @@ use super::backing;
 use super::device::Device;
 use super::device_reply::push_all;
 use super::listing::OwnListing;
+use crate::RequestId;
 use crate::protocol::{Dialect, Scratch};
 use crate::reply::{Answer, Backing, BufferedEntry, Exchange, Listing, Reply};
 use fs9_sdk::ErrorKind;
-use parking_lot::{Condvar, Mutex};
+use fs9_sys::RingBell;
+use parking_lot::Mutex;
+use std::cell::Cell;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// An answer, and the listing that belongs to it.
 pub(super) struct Answered {
-    pub(super) result: Result<Answer, ErrorKind>,
-    pub(super) listing: Option<OwnListing>,
+    pub(super) id: RequestId,
+    result: Result<Answer, ErrorKind>,
+    listing: Option<OwnListing>,
 }
 
 impl Answered {
@@ -41,50 +44,59 @@ impl Answered {
     }
 }
 
-/// Holds the answer to the request of one entry.
-#[derive(Default)]
-pub(super) struct Slot {
-    answered: Mutex<Option<Answered>>,
-    arrived: Condvar,
+/// The answers to requests of one ring.
+pub(super) struct Mailbox {
+    device: Arc<Device>,
+    bell: RingBell,
+    posted: Mutex<Vec<Answered>>,
 }
 
-impl Slot {
-    fn put(&self, answered: Answered) {
-        *self.answered.lock() = Some(answered);
-        self.arrived.notify_one();
+thread_local! {
+    /// The mailbox of this thread, by its address, if it has one.
+    static OWN: Cell<*const Mailbox> = const { Cell::new(std::ptr::null()) };
+}
+
+impl Mailbox {
+    /// Returns the mailbox of the calling thread, which a bell wakes.
+    pub(super) fn new(device: &Arc<Device>, bell: RingBell) -> Arc<Mailbox> {
+        let mailbox = Arc::new(Mailbox { device: Arc::clone(device), bell, posted: Mutex::default() });
+        OWN.set(Arc::as_ptr(&mailbox));
+        mailbox
     }
 
-    /// Waits for the answer and takes it.
-    pub(super) fn wait(&self) -> Answered {
-        let mut answered = self.answered.lock();
-        loop {
-            match answered.take() {
-                Some(answered) => return answered,
-                None => self.arrived.wait(&mut answered),
-            }
+    /// Moves all answers to a list.
+    pub(super) fn empty_into(&self, answers: &mut Vec<Answered>) {
+        answers.append(&mut self.posted.lock());
+    }
+
+    fn post(&self, answered: Answered) {
+        self.posted.lock().push(answered);
+        // The owner looks by itself after each request.
+        if !std::ptr::eq(OWN.get(), self) {
+            self.bell.ring();
         }
     }
 }
 
 /// The reply to one request.
 pub(super) struct RingReply {
-    slot: Arc<Slot>,
-    device: Arc<Device>,
+    mailbox: Arc<Mailbox>,
+    id: RequestId,
     listing: Option<OwnListing>,
     may_wait: bool,
     is_sent: bool,
 }
 
 impl RingReply {
-    /// Returns the reply that leads to a slot. `may_wait`: the entry can be spared while a provider takes its time.
-    pub(super) fn new(slot: &Arc<Slot>, device: &Arc<Device>, asked: Asked, may_wait: bool) -> RingReply {
-        let (slot, device) = (Arc::clone(slot), Arc::clone(device));
-        RingReply { slot, device, listing: asked.listing(), may_wait, is_sent: false }
+    /// Returns the reply that leads to a mailbox. `may_wait`: the entry can be spared while a provider takes its time.
+    pub(super) fn new(mailbox: &Arc<Mailbox>, asked: Asked, may_wait: bool) -> RingReply {
+        let (mailbox, listing) = (Arc::clone(mailbox), asked.listing());
+        RingReply { mailbox, id: asked.id, listing, may_wait, is_sent: false }
     }
 
-    fn put(&mut self, result: Result<Answer, ErrorKind>) {
+    fn post(&mut self, result: Result<Answer, ErrorKind>) {
         self.is_sent = true;
-        self.slot.put(Answered { result, listing: self.listing.take() });
+        self.mailbox.post(Answered { id: self.id, result, listing: self.listing.take() });
     }
 }
 
@@ -94,7 +106,7 @@ impl Exchange for RingReply {
     }
 
     fn register_backing(&self, descriptor: BorrowedFd<'_>) -> io::Result<Backing> {
-        backing::register(&self.device, descriptor)
+        backing::register(&self.mailbox.device, descriptor)
     }
 }
 
@@ -104,7 +116,7 @@ impl Reply for RingReply {
     }
 
     fn send(mut self, answer: Result<Answer, ErrorKind>) {
-        self.put(answer);
+        self.post(answer);
     }
 
     fn send_listing(mut self, entries: &[BufferedEntry]) -> usize {
@@ -117,7 +129,7 @@ impl Reply for RingReply {
 impl Drop for RingReply {
     fn drop(&mut self) {
         if !self.is_sent {
-            self.put(Err(ErrorKind::Io));
+            self.post(Err(ErrorKind::Io));
         }
     }
 }
