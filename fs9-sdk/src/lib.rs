@@ -10,6 +10,7 @@
 mod attr;
 mod call;
 mod caller;
+mod cancellation;
 mod capabilities;
 mod change;
 mod dir;
@@ -29,8 +30,9 @@ mod statfs;
 mod time;
 
 pub use attr::Attr;
-pub use call::{Call, Cancellation, Deadline};
+pub use call::{Call, Deadline};
 pub use caller::Caller;
+pub use cancellation::{CancelHook, Cancellation};
 pub use capabilities::{Capabilities, Execution};
 pub use change::{Change, ChangeSink};
 pub use dir::{DirEntry, DirSink, Fill, MAX_COOKIE};
