@@ -10,7 +10,7 @@ pub enum Deadline {
     Unlimited,
     /// Until this moment; then the caller is told `ETIMEDOUT`.
     At(Instant),
-    /// The call waits by nature (a reader of a stream, a poll): no deadline, always cancellable.
+    /// The call waits by nature (for data of a stream, an event, a lock): no deadline, always cancellable.
     Wait,
 }
 

@@ -156,7 +156,9 @@ mod tests {
     fn a_listener_is_told_once_however_often_it_fires() {
         let (cancellation, told) = (Cancellation::new(), Arc::new(AtomicU32::new(0)));
         let count = Arc::clone(&told);
-        let _hook = cancellation.on_cancel(move || drop(count.fetch_add(1, Ordering::SeqCst)));
+        let _hook = cancellation.on_cancel(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
         assert!(!cancellation.is_cancelled());
         cancellation.cancel();
         cancellation.cancel();

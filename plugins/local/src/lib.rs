@@ -81,6 +81,7 @@ impl LocalProvider {
             complete_changes: false,
             posix_acl: xattrs::keeps_acls(&descriptor),
             backing_descriptors: switching,
+            locks: true,
             cache_lifetime: None,
         };
         let devices = Devices::new(&descriptor, &stat, options.file_handles);

@@ -51,6 +51,7 @@ impl Provider for MemoryProvider {
             complete_changes: true,
             posix_acl: true,
             backing_descriptors: false,
+            locks: true,
             cache_lifetime: None,
         }
     }
