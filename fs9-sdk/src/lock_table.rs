@@ -43,6 +43,7 @@ impl FileLocks {
     /// Returns the lock of another owner that is in the way.
     fn conflict(&self, owner: LockOwner, lock: &FileLock, family: LockFamily) -> Option<FileLock> {
         match family {
+            _ if lock.kind == LockKind::Unlock => None,
             LockFamily::Range => {
                 let others = self.ranges.iter().filter(|(other, _)| **other != owner);
                 others.filter_map(|(_, ranges)| ranges.conflict(lock)).min_by_key(|lock| lock.start)
@@ -125,15 +126,14 @@ impl Shard {
             Entry::Occupied(occupied) => occupied,
         };
         let file = entry.get_mut();
-        if family == LockFamily::Flock {
-            // A conversion gives the old lock up first (`flock(2)`), so that two who share it can both ask for more.
-            file.set(owner, FileLock { kind: LockKind::Unlock, ..lock }, family);
-        }
-        let free = file.conflict(owner, &lock, family).is_none() || lock.kind == LockKind::Unlock;
+        // A conversion gives the old lock up first (`flock(2)`), so that two who share it can both ask for more.
+        let gave_up = family == LockFamily::Flock && file.flocks.remove(&owner).is_some();
+        let free = file.conflict(owner, &lock, family).is_none();
         if free {
             file.set(owner, lock, family);
         }
-        if file.waiters > 0 && (family == LockFamily::Flock || lock.kind != LockKind::Write) {
+        // Those who try and fail must not wake each other, or they would never sleep.
+        if file.waiters > 0 && (gave_up || (free && lock.kind != LockKind::Write)) {
             self.freed.notify_all();
         }
         if file.is_unused() {
