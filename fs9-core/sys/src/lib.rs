@@ -1,5 +1,5 @@
 //! System calls that fs9 needs and rustix lacks: file handles, identities of single threads, directory reading into a
-//! kept buffer, inode ioctls, becoming a daemon, and giving freed memory back.
+//! kept buffer, inode ioctls, locks of open files, becoming a daemon, and giving freed memory back.
 //!
 //! Invariants: every function that can fail returns `io::Result`; one unsafe operation a block, with its reason; no policy.
 
@@ -10,6 +10,7 @@ mod directory;
 mod file_handle;
 mod inode_ioctl;
 mod memory;
+mod ofd_lock;
 
 pub use close::close;
 pub use daemon::{Daemon, Detached, Outcome, Waiter, detach};
@@ -19,3 +20,4 @@ pub use inode_ioctl::{
     ExtendedFlags, extended_flags, inode_flags, inode_version, set_extended_flags, set_inode_flags,
 };
 pub use memory::{keep_large_allocations_apart, return_free_memory};
+pub use ofd_lock::{RangeLock, RangeLockKind, get_ofd_lock, set_ofd_lock};

@@ -18,6 +18,7 @@ mod handles;
 mod identity;
 mod ioctls;
 mod listing;
+mod locks;
 mod names;
 mod node;
 mod open_files;
@@ -33,6 +34,7 @@ use backing::Backing;
 use device::{Devices, ROOT_DEVICE};
 use evictions::Evictions;
 use fs9_sdk::{Capabilities, Execution, FileType, Result};
+use locks::Locks;
 use node::{Key, Node, NodeTable};
 use open_files::OpenFiles;
 use rustix::fd::OwnedFd;
@@ -50,6 +52,7 @@ pub struct LocalProvider {
     root_key: Key,
     nodes: NodeTable,
     files: OpenFiles,
+    locks: Locks,
     evictions: Evictions,
     options: LocalOptions,
     capabilities: Capabilities,
@@ -98,6 +101,7 @@ impl LocalProvider {
             root_key: Key { device: ROOT_DEVICE, number: stat.number },
             nodes: NodeTable::new(budget.nodes),
             files: OpenFiles::new(budget.open),
+            locks: Locks::default(),
             evictions: Evictions::default(),
             options,
             capabilities,
