@@ -24,6 +24,16 @@ pub enum LowLatency {
     Off,
 }
 
+/// Who keeps the locks of `fcntl(2)` and `flock(2)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Locks {
+    /// The kernel: right among all users of the mount, and no request is made.
+    #[default]
+    Kernel,
+    /// The provider: right also for who uses its source without the mount.
+    Provider,
+}
+
 /// Options of one FUSE mount. Lifetimes that are `None` follow from what a provider promises.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FuseOptions {
@@ -59,6 +69,8 @@ pub struct FuseOptions {
     pub passthrough: Passthrough,
     /// Whether processors are kept awake while requests come quickly.
     pub low_latency: LowLatency,
+    /// Who keeps locks. A transport that cannot deliver interrupts leaves them to the kernel.
+    pub locks: Locks,
     /// How many file systems may be stacked below a passthrough file: 1, or 2 for a source on overlayfs.
     pub stack_depth: u32,
 }
@@ -108,6 +120,7 @@ impl Default for FuseOptions {
             writeback: false,
             passthrough: Passthrough::Auto,
             low_latency: LowLatency::Auto,
+            locks: Locks::Kernel,
             stack_depth: 1,
         }
     }
