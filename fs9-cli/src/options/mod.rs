@@ -7,7 +7,7 @@ mod table;
 mod value;
 
 pub(crate) use reference::{help_text, markdown};
-pub(crate) use settings::{LogFormat, LogTarget, LowLatency, Passthrough, Settings};
+pub(crate) use settings::{Locks, LogFormat, LogTarget, LowLatency, Passthrough, Settings};
 pub(crate) use spec::{Remount, Scope, Spec};
 
 use table::TABLE;

@@ -52,6 +52,15 @@ pub(crate) enum LowLatency {
     Off,
 }
 
+/// Who keeps locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Locks {
+    /// The kernel, for this mount.
+    Kernel,
+    /// The provider, also for who uses its source without the mount.
+    Provider,
+}
+
 /// What the options of a mount amount to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
@@ -81,6 +90,8 @@ pub(crate) struct Settings {
     pub(crate) passthrough: Passthrough,
     /// Whether processors are kept awake while requests come quickly.
     pub(crate) low_latency: LowLatency,
+    /// Who keeps locks.
+    pub(crate) locks: Locks,
     /// `.fs9` is there.
     pub(crate) control: bool,
     /// Which log lines are written.
@@ -125,6 +136,7 @@ impl Default for Settings {
             writeback: false,
             passthrough: Passthrough::Auto,
             low_latency: LowLatency::Auto,
+            locks: Locks::Kernel,
             control: true,
             log_level: None,
             log_format: LogFormat::Text,
