@@ -1,10 +1,10 @@
 //! From a plan to a namespace: opens the providers and mounts them where the plan says.
 
-use crate::options::Settings;
+use crate::options::{Locks, Settings};
 use crate::plan::{Plan, PlannedMount};
 use crate::providers::{self, OnMounted};
 use fs9_core::{MountOptions, Namespace, VfsPath};
-use fs9_sdk::{Error, Provider, Result};
+use fs9_sdk::{Error, ErrorKind, Provider, Result};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(crate) fn all(namespace: &Namespace, plan: &Plan) -> Result<Vec<OnMounted>> 
     for planned in mounts {
         let opened = providers::open(planned, &plan.settings)?;
         on_mounted.extend(opened.on_mounted);
-        publish(namespace, planned, opened.provider)?;
+        publish(namespace, planned, &plan.settings, opened.provider)?;
     }
     for planned in &plan.binds {
         let bound = namespace.bind(&planned.source, &planned.target);
@@ -53,11 +53,20 @@ pub(crate) fn one(
     if let Some(on_mounted) = opened.on_mounted {
         on_mounted(mountpoint)?;
     }
-    publish(namespace, planned, opened.provider)
+    publish(namespace, planned, whole, opened.provider)
 }
 
 /// Makes a provider visible at its path.
-fn publish(namespace: &Namespace, planned: &PlannedMount, provider: Arc<dyn Provider>) -> Result<()> {
+fn publish(
+    namespace: &Namespace,
+    planned: &PlannedMount,
+    whole: &Settings,
+    provider: Arc<dyn Provider>,
+) -> Result<()> {
+    if whole.locks == Locks::Provider && !provider.capabilities().locks {
+        let reason = "option \"locks=provider\": this provider keeps no locks";
+        return Err(Error::new(ErrorKind::NotSupported).during("mount").at(&planned.path).because(reason));
+    }
     let options = MountOptions {
         source: planned.source.to_string(),
         provider: planned.source.provider.clone(),
@@ -67,4 +76,49 @@ fn publish(namespace: &Namespace, planned: &PlannedMount, provider: Arc<dyn Prov
         ..MountOptions::default()
     };
     namespace.mount(&planned.path, provider, options).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::publish;
+    use crate::options::{Locks, Settings};
+    use crate::plan::PlannedMount;
+    use crate::source::Source;
+    use fs9_core::layers::{Intent, Interceptor, Layered};
+    use fs9_core::{Namespace, VfsPath};
+    use fs9_memory::{MemoryOptions, MemoryProvider};
+    use fs9_sdk::{Call, Capabilities, ErrorKind, Provider, Result};
+    use std::sync::Arc;
+
+    struct Lockless;
+
+    impl Interceptor for Lockless {
+        fn call<T>(&self, _: Intent, _: Option<&Call>, forward: impl FnOnce() -> Result<T>) -> Result<T> {
+            forward()
+        }
+
+        fn capabilities(&self, inner: Capabilities) -> Capabilities {
+            Capabilities { locks: false, ..inner }
+        }
+    }
+
+    #[test]
+    fn locks_of_the_provider_need_one_that_keeps_locks() {
+        let memory: Arc<dyn Provider> = Arc::new(MemoryProvider::new(MemoryOptions::default()).unwrap());
+        let lockless: Arc<dyn Provider> = Arc::new(Layered::new(Arc::clone(&memory), Lockless));
+        let planned = PlannedMount {
+            path: VfsPath::root(),
+            source: Source::parse(std::ffi::OsStr::new("memory:")),
+            settings: Settings::default(),
+        };
+        let try_it = |locks, provider: &Arc<dyn Provider>| {
+            let whole = Settings { locks, ..Settings::default() };
+            publish(&Namespace::new(), &planned, &whole, Arc::clone(provider))
+        };
+        try_it(Locks::Provider, &memory).unwrap();
+        try_it(Locks::Kernel, &lockless).unwrap();
+        let refused = try_it(Locks::Provider, &lockless).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::NotSupported);
+        assert!(refused.to_string().contains("locks=provider"), "{refused}");
+    }
 }

@@ -19,6 +19,7 @@ pub(crate) struct Served {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) capabilities: Capabilities,
     pub(crate) pool: Option<Arc<CallPool>>,
+    pub(crate) wait_pool: Arc<CallPool>,
     pub(crate) statistics: Arc<Statistics>,
     pub(crate) backing_withdrawn_by: Option<&'static str>,
 }
@@ -113,6 +114,12 @@ impl Mount {
     /// the request.
     pub fn pool(&self) -> Option<&Arc<CallPool>> {
         self.served.pool.as_ref()
+    }
+
+    /// Returns the threads for calls that wait by nature, also into a provider that is else called on the thread that
+    /// took the request. They start when there is something to wait for.
+    pub fn wait_pool(&self) -> &Arc<CallPool> {
+        &self.served.wait_pool
     }
 
     /// Returns the time limits of calls.

@@ -181,7 +181,8 @@ impl Namespace {
                 Some(CallPool::new(&format!("fs9-call-{origin}"), options.threads_max, options.queue_max))
             }
         };
-        Served { origin, provider, capabilities, pool, statistics, backing_withdrawn_by }
+        let wait_pool = CallPool::for_waits(&format!("fs9-wait-{origin}"));
+        Served { origin, provider, capabilities, pool, wait_pool, statistics, backing_withdrawn_by }
     }
 
     pub(crate) fn next_mount(&self) -> MountId {

@@ -5,17 +5,21 @@
 //! beyond the queue they are refused with `EAGAIN`: the caller is told at once that the provider does not keep up, and
 //! that trying later may help, which neither waiting for a deadline nor `EIO` would tell.
 //!
+//! Calls that wait by nature (for a lock, for an event) have no deadline, so that on these threads they could keep all
+//! others out for good. They have threads of their own, [`CallPool::for_waits`], as many as may wait at a time and
+//! without a queue: a wait that waited for another one's end could be the one that the other waits for.
+//!
 //! Invariants: at most `threads_max` threads; a panic of a job ends neither its thread nor the count of threads.
-//! Lock order: `state` alone; it is not held while a job runs or a thread starts.
+//! Lock order: `state` alone; it is not held while a job runs or is dropped, or a thread starts.
 
-use crate::slot::{CallSlot, Reply};
-use crate::{Overdue, Watch, Watchdog};
-use fs9_sdk::{Call, Cancellation, Deadline, Error, ErrorKind, Result};
+use crate::slot::CallSlot;
+use fs9_sdk::{Call, Deadline, Error, ErrorKind, Result};
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Work for a thread of the pool.
@@ -25,15 +29,45 @@ pub type Job = Box<dyn FnOnce() + Send>;
 /// an unused mount soon has no thread.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
+/// Calls of one mount that wait by nature at a time; more are refused. Each has a thread, which costs little while it
+/// sleeps, and programs that contend for locks are far fewer.
+pub const WAITS_MAX: usize = 256;
+
+/// The ticket of jobs that are never taken back.
+const NO_TICKET: u64 = 0;
+
+/// A job that waits for a thread.
+struct Queued {
+    ticket: u64,
+    job: Job,
+}
+
+/// How a call ended for its asker before it ended itself.
+#[derive(Clone, Copy)]
+pub(crate) enum Ending {
+    TimedOut,
+    Interrupted,
+}
+
+impl Ending {
+    pub(crate) fn kind(self) -> ErrorKind {
+        match self {
+            Ending::TimedOut => ErrorKind::TimedOut,
+            Ending::Interrupted => ErrorKind::Interrupted,
+        }
+    }
+}
+
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Job>,
+    queue: VecDeque<Queued>,
     /// Threads that exist or are being started.
     threads: usize,
     /// Threads that wait for work.
     idle: usize,
     closed: bool,
     timed_out: u64,
+    interrupted: u64,
     refused: u64,
 }
 
@@ -46,17 +80,42 @@ pub struct PoolLoad {
     pub queued: usize,
     /// Calls whose caller was told `ETIMEDOUT`, ever.
     pub timed_out: u64,
+    /// Calls whose caller was told `EINTR` before they ended, ever.
+    pub interrupted: u64,
     /// Calls that were refused with `EAGAIN`, ever.
     pub refused: u64,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     name: String,
     threads_max: usize,
     queue_max: usize,
     idle_max: Duration,
     state: Mutex<State>,
     work: Condvar,
+    last_ticket: AtomicU64,
+}
+
+impl Shared {
+    /// Returns a number by which a job can be taken back.
+    pub(crate) fn next_ticket(&self) -> u64 {
+        self.last_ticket.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Takes a job out of the queue, unless a thread has it already.
+    pub(crate) fn withdraw(&self, ticket: u64) -> Option<Job> {
+        let mut state = self.state.lock();
+        let place = state.queue.iter().position(|queued| queued.ticket == ticket)?;
+        state.queue.remove(place).map(|queued| queued.job)
+    }
+
+    pub(crate) fn count(&self, ending: Ending) {
+        let mut state = self.state.lock();
+        match ending {
+            Ending::TimedOut => state.timed_out += 1,
+            Ending::Interrupted => state.interrupted += 1,
+        }
+    }
 }
 
 /// A bounded number of threads with a bounded queue. Its threads end when it is dropped and the queue is empty.
@@ -69,24 +128,30 @@ pub struct CallPool {
 pub enum Delivery<R, T> {
     /// The call ended in time: the result is to be given to the reply.
     InTime(R, T),
-    /// Somebody was told `ETIMEDOUT` before: what the call did has to be undone or invalidated.
+    /// Somebody was told `ETIMEDOUT` or `EINTR` before: what the call did has to be undone or invalidated.
     Late(T),
 }
 
 impl CallPool {
     /// Returns a pool without threads. Its threads will have this name. Both limits are at least one.
     pub fn new(name: &str, threads_max: usize, queue_max: usize) -> Arc<CallPool> {
-        Arc::new(CallPool::with_idle_max(name, threads_max, queue_max, IDLE_MAX))
+        Arc::new(CallPool::with_idle_max(name, threads_max, queue_max.max(1), IDLE_MAX))
+    }
+
+    /// Returns a pool for calls that wait by nature: [`WAITS_MAX`] at a time, and none in a queue.
+    pub fn for_waits(name: &str) -> Arc<CallPool> {
+        Arc::new(CallPool::with_idle_max(name, WAITS_MAX, 0, IDLE_MAX))
     }
 
     fn with_idle_max(name: &str, threads_max: usize, queue_max: usize, idle_max: Duration) -> CallPool {
         let shared = Shared {
             name: name.to_owned(),
             threads_max: threads_max.max(1),
-            queue_max: queue_max.max(1),
+            queue_max,
             idle_max,
             state: Mutex::default(),
             work: Condvar::new(),
+            last_ticket: AtomicU64::new(NO_TICKET),
         };
         CallPool { shared: Arc::new(shared) }
     }
@@ -96,14 +161,19 @@ impl CallPool {
     /// # Errors
     /// `EAGAIN` if all threads are busy and the queue is full, or no thread could be started at all.
     pub fn submit(&self, job: Job) -> Result<()> {
+        self.submit_as(NO_TICKET, job)
+    }
+
+    /// Hands a job to a thread, with a ticket by which it can be taken back.
+    pub(crate) fn submit_as(&self, ticket: u64, job: Job) -> Result<()> {
         let mut state = self.shared.state.lock();
         let has_thread = state.idle > state.queue.len();
         let start = !has_thread && state.threads < self.shared.threads_max;
-        if !has_thread && state.queue.len() >= self.shared.queue_max {
+        if !has_thread && !start && state.queue.len() >= self.shared.queue_max {
             state.refused += 1;
             return Err(Error::new(ErrorKind::WouldBlock).because("too many calls wait for this provider"));
         }
-        state.queue.push_back(job);
+        state.queue.push_back(Queued { ticket, job });
         if !start {
             drop(state);
             self.shared.work.notify_one();
@@ -125,47 +195,14 @@ impl CallPool {
             return Ok(());
         }
         // With no thread at all, the last job is the one that was just given.
-        state.queue.pop_back();
+        let refused = state.queue.pop_back();
         state.refused += 1;
+        drop(state);
+        drop(refused);
         Err(Error::new(ErrorKind::WouldBlock)
             .during("start a thread for")
             .at(&self.shared.name)
             .because(cause))
-    }
-
-    /// Runs `work` on a thread of the pool and gives its result to `deliver` there, in time or late. If the time is up
-    /// first, the pool refuses work, or `work` panics, the reply is refused with `ETIMEDOUT`, `EAGAIN` or `EIO`; each
-    /// reply is used exactly once. The refusal of an overdue call comes from the watchdog's thread.
-    pub fn run<R: Reply, T>(
-        &self,
-        watchdog: &Watchdog,
-        call: &Call,
-        reply: R,
-        work: impl FnOnce() -> T + Send + 'static,
-        deliver: impl FnOnce(Delivery<R, T>) + Send + 'static,
-    ) {
-        let slot = Arc::new(Watched {
-            slot: CallSlot::new(reply),
-            cancellation: call.cancellation.clone(),
-            pool: Arc::clone(&self.shared),
-        });
-        let watch = watch(watchdog, call.deadline, &slot);
-        let worker = Arc::clone(&slot);
-        let job = move || {
-            let result = catch_unwind(AssertUnwindSafe(work));
-            drop(watch);
-            match (result, worker.slot.answer()) {
-                (Ok(value), Some(reply)) => deliver(Delivery::InTime(reply, value)),
-                (Ok(value), None) => deliver(Delivery::Late(value)),
-                (Err(_), Some(reply)) => reply.refuse(panicked()),
-                (Err(_), None) => tracing::error!("a call panicked after its deadline"),
-            }
-        };
-        if let Err(error) = self.submit(Box::new(job))
-            && let Some(reply) = slot.slot.answer()
-        {
-            reply.refuse(error);
-        }
     }
 
     /// Runs `work` on a thread of the pool and waits for its result until the call's deadline. A result that comes
@@ -195,7 +232,7 @@ impl CallPool {
             Deadline::At(moment) => {
                 let left = moment.saturating_duration_since(std::time::Instant::now());
                 match receiver.recv_timeout(left) {
-                    Err(_) if slot.time_out().is_some() => {
+                    Err(_) if slot.abandon().is_some() => {
                         call.cancellation.cancel();
                         self.shared.state.lock().timed_out += 1;
                         return Err(ErrorKind::TimedOut.into());
@@ -209,6 +246,10 @@ impl CallPool {
         received.ok().and_then(std::result::Result::ok).ok_or_else(panicked)
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// Returns how busy the pool is.
     pub fn load(&self) -> PoolLoad {
         let state = self.shared.state.lock();
@@ -216,6 +257,7 @@ impl CallPool {
             threads: state.threads,
             queued: state.queue.len(),
             timed_out: state.timed_out,
+            interrupted: state.interrupted,
             refused: state.refused,
         }
     }
@@ -228,38 +270,15 @@ impl Drop for CallPool {
     }
 }
 
-fn panicked() -> Error {
+pub(crate) fn panicked() -> Error {
     Error::new(ErrorKind::Io).because("the provider panicked")
-}
-
-/// A slot whose deadline the watchdog knows.
-struct Watched<R> {
-    slot: CallSlot<R>,
-    cancellation: Cancellation,
-    pool: Arc<Shared>,
-}
-
-impl<R: Reply> Overdue for Watched<R> {
-    fn overdue(&self) {
-        if let Some(reply) = self.slot.time_out() {
-            self.cancellation.cancel();
-            self.pool.state.lock().timed_out += 1;
-            reply.refuse(ErrorKind::TimedOut.into());
-        }
-    }
-}
-
-fn watch<R: Reply>(watchdog: &Watchdog, deadline: Deadline, slot: &Arc<Watched<R>>) -> Option<Watch> {
-    let Deadline::At(moment) = deadline else { return None };
-    let slot: Weak<Watched<R>> = Arc::downgrade(slot);
-    Some(watchdog.watch(moment, slot))
 }
 
 /// The life of a thread.
 fn run(shared: &Shared) {
     let mut state = shared.state.lock();
     loop {
-        if let Some(job) = state.queue.pop_front() {
+        if let Some(Queued { job, .. }) = state.queue.pop_front() {
             parking_lot::MutexGuard::unlocked(&mut state, || {
                 if catch_unwind(AssertUnwindSafe(job)).is_err() {
                     tracing::error!(pool = shared.name, "a job panicked");

@@ -1,4 +1,4 @@
-//! The race between a late answer and its deadline.
+//! The race between an answer and a deadline or an interrupt.
 //!
 //! Invariant: of all who ask for the reply, exactly one gets it: the first to move the state away from pending, by
 //! compare-and-swap. The lock around the reply is never contended, since only the winner takes it.
@@ -22,11 +22,11 @@ pub enum SlotState {
     Pending = 0,
     /// The call was answered with its own result.
     Answered = 1,
-    /// The call was answered with `ETIMEDOUT`; its result, if it ever comes, has to be undone.
-    TimedOut = 2,
+    /// The asker was told `ETIMEDOUT` or `EINTR`; the call's result, if it ever comes, has to be undone.
+    Abandoned = 2,
 }
 
-/// Holds a reply until the call ends or its time is up, whichever comes first.
+/// Holds a reply until the call ends or its asker is let go, whichever comes first.
 pub struct CallSlot<R> {
     state: AtomicU8,
     reply: Mutex<Option<R>>,
@@ -38,15 +38,14 @@ impl<R> CallSlot<R> {
         CallSlot { state: AtomicU8::new(SlotState::Pending as u8), reply: Mutex::new(Some(reply)) }
     }
 
-    /// Returns the reply to the call itself, or `None` if its time was up before: then the caller was told so, and the
-    /// result has to be undone.
+    /// Returns the reply to the call itself, or `None` if its asker was let go before: then the result has to be undone.
     pub fn answer(&self) -> Option<R> {
         self.take(SlotState::Answered)
     }
 
-    /// Returns the reply to whoever watches the time, or `None` if the call was answered before.
-    pub fn time_out(&self) -> Option<R> {
-        self.take(SlotState::TimedOut)
+    /// Returns the reply to whoever lets the asker go before the call ends, or `None` if it was answered before.
+    pub fn abandon(&self) -> Option<R> {
+        self.take(SlotState::Abandoned)
     }
 
     /// Returns how far the call is.
@@ -54,7 +53,7 @@ impl<R> CallSlot<R> {
         match self.state.load(Ordering::Acquire) {
             0 => SlotState::Pending,
             1 => SlotState::Answered,
-            _ => SlotState::TimedOut,
+            _ => SlotState::Abandoned,
         }
     }
 
@@ -81,11 +80,11 @@ mod tests {
     #[test]
     fn the_first_to_ask_gets_the_reply_and_the_other_is_told_that_it_lost() {
         let answered = CallSlot::new("reply");
-        assert_eq!((answered.answer(), answered.time_out()), (Some("reply"), None));
+        assert_eq!((answered.answer(), answered.abandon()), (Some("reply"), None));
         assert_eq!(answered.state(), SlotState::Answered);
         let late = CallSlot::new("reply");
-        assert_eq!((late.time_out(), late.answer()), (Some("reply"), None));
-        assert_eq!(late.state(), SlotState::TimedOut);
+        assert_eq!((late.abandon(), late.answer()), (Some("reply"), None));
+        assert_eq!(late.state(), SlotState::Abandoned);
     }
 
     #[test]
@@ -95,7 +94,7 @@ mod tests {
             let got = std::thread::scope(|scope| {
                 let other = scope.spawn(|| {
                     start.wait();
-                    slot.time_out().is_some()
+                    slot.abandon().is_some()
                 });
                 start.wait();
                 [slot.answer().is_some(), other.join().unwrap()]

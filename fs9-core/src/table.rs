@@ -271,6 +271,7 @@ mod tests {
             provider: nobody(),
             capabilities: Capabilities::default(),
             pool: None,
+            wait_pool: crate::CallPool::for_waits("test"),
             statistics: Arc::<Statistics>::default(),
             backing_withdrawn_by: None,
         }

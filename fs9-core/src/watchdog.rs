@@ -41,6 +41,10 @@ pub struct Watchdog {
     shared: Arc<Shared>,
 }
 
+/// A way to a watchdog for those who outlive the borrow of it.
+#[derive(Clone)]
+pub(crate) struct Timer(Arc<Shared>);
+
 /// A watched deadline; it is no longer watched when this is dropped.
 pub struct Watch {
     shared: Arc<Shared>,
@@ -52,23 +56,11 @@ impl Watchdog {
     /// alive.
     #[must_use]
     pub fn watch(&self, deadline: Instant, call: Weak<dyn Overdue>) -> Watch {
-        let mut state = self.shared.state.lock();
-        state.last += 1;
-        let key = (deadline, state.last);
-        // Mostly the thread sleeps until a deadline that lies earlier, also when that call has long been answered; so
-        // one call after another costs no wake-up each.
-        let sleeps_too_long =
-            state.sleeps_until.is_some_and(|until| until.is_none_or(|moment| deadline < moment));
-        state.watched.insert(key, call);
-        let start = !state.thread_runs;
-        state.thread_runs = true;
-        drop(state);
-        if start {
-            self.start();
-        } else if sleeps_too_long {
-            self.shared.changed.notify_one();
-        }
-        Watch { shared: Arc::clone(&self.shared), key }
+        watch(&self.shared, deadline, call)
+    }
+
+    pub(crate) fn timer(&self) -> Timer {
+        Timer(Arc::clone(&self.shared))
     }
 
     /// Returns the number of deadlines that are watched.
@@ -80,15 +72,43 @@ impl Watchdog {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
 
-    fn start(&self) {
-        let shared = Arc::clone(&self.shared);
-        let started = std::thread::Builder::new().name("fs9-watchdog".into()).spawn(move || run(&shared));
-        if let Err(error) = started {
-            // The next watch tries again; until then calls are only as punctual as their providers.
-            tracing::error!(%error, "no thread to watch deadlines");
-            self.shared.state.lock().thread_runs = false;
-        }
+impl Timer {
+    /// As [`Watchdog::watch`].
+    #[must_use]
+    pub(crate) fn watch(&self, deadline: Instant, call: Weak<dyn Overdue>) -> Watch {
+        watch(&self.0, deadline, call)
+    }
+}
+
+fn watch(shared: &Arc<Shared>, deadline: Instant, call: Weak<dyn Overdue>) -> Watch {
+    let mut state = shared.state.lock();
+    state.last += 1;
+    let key = (deadline, state.last);
+    // Mostly the thread sleeps until a deadline that lies earlier, also when that call has long been answered; so
+    // one call after another costs no wake-up each.
+    let sleeps_too_long =
+        state.sleeps_until.is_some_and(|until| until.is_none_or(|moment| deadline < moment));
+    state.watched.insert(key, call);
+    let start = !state.thread_runs && !state.closed;
+    state.thread_runs |= start;
+    drop(state);
+    if start {
+        start_thread(shared);
+    } else if sleeps_too_long {
+        shared.changed.notify_one();
+    }
+    Watch { shared: Arc::clone(shared), key }
+}
+
+fn start_thread(shared: &Arc<Shared>) {
+    let watched = Arc::clone(shared);
+    let started = std::thread::Builder::new().name("fs9-watchdog".into()).spawn(move || run(&watched));
+    if let Err(error) = started {
+        // The next watch tries again; until then calls are only as punctual as their providers.
+        tracing::error!(%error, "no thread to watch deadlines");
+        shared.state.lock().thread_runs = false;
     }
 }
 

@@ -12,6 +12,7 @@ mod counters;
 mod executions;
 mod frontend;
 mod fusermount;
+mod in_flight;
 mod inode;
 mod invalidate;
 mod io_mode;
@@ -31,7 +32,7 @@ pub use frontend::Frontend;
 pub use inode::Ino;
 pub use invalidate::KernelCache;
 pub use operation::{AttributeChanges, Bytes, Creation, Operation, RequestHeader, RequestId};
-pub use options::{FuseOptions, IoUring, LowLatency, Passthrough, WantedLifetimes};
+pub use options::{FuseOptions, IoUring, Locks, LowLatency, Passthrough, WantedLifetimes};
 pub use read_buffer::ReadBuffer;
 pub use reply::{
     Answer, Backing, BufferedEntry, EntryAnswer, Exchange, LISTED_ONLY, ListedEntry, Listing, OpenAnswer,

@@ -36,6 +36,16 @@ pub enum IoUring {
     Off,
 }
 
+/// Who keeps the locks of `fcntl(2)` and `flock(2)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Locks {
+    /// The kernel: right among all users of the mount, and no request is made.
+    #[default]
+    Kernel,
+    /// The provider: right also for who uses its source without the mount.
+    Provider,
+}
+
 /// Options of one FUSE mount. Lifetimes that are `None` follow from what a provider promises.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FuseOptions {
@@ -73,6 +83,8 @@ pub struct FuseOptions {
     pub io_uring: IoUring,
     /// Whether processors are kept awake while requests come quickly.
     pub low_latency: LowLatency,
+    /// Who keeps locks. A transport that cannot deliver interrupts leaves them to the kernel.
+    pub locks: Locks,
     /// How many file systems may be stacked below a passthrough file: 1, or 2 for a source on overlayfs.
     pub stack_depth: u32,
 }
@@ -123,6 +135,7 @@ impl Default for FuseOptions {
             passthrough: Passthrough::Auto,
             io_uring: IoUring::Auto,
             low_latency: LowLatency::Auto,
+            locks: Locks::Kernel,
             stack_depth: 1,
         }
     }

@@ -1,8 +1,6 @@
 //! What accompanies each call into a provider: who asks, until when, and whether it still matters.
 
-use crate::Caller;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::{Caller, Cancellation};
 use std::time::{Duration, Instant};
 
 /// How long a call may take.
@@ -12,7 +10,7 @@ pub enum Deadline {
     Unlimited,
     /// Until this moment; then the caller is told `ETIMEDOUT`.
     At(Instant),
-    /// The call waits by nature (a reader of a stream, a poll): no deadline, always cancellable.
+    /// The call waits by nature (for data of a stream, an event, a lock): no deadline, always cancellable.
     Wait,
 }
 
@@ -23,34 +21,6 @@ impl Deadline {
             Deadline::At(moment) => Some(moment.saturating_duration_since(Instant::now())),
             Deadline::Unlimited | Deadline::Wait => None,
         }
-    }
-}
-
-/// Tells a call that nobody waits for its result any more.
-#[derive(Clone, Debug, Default)]
-pub struct Cancellation(Option<Arc<AtomicBool>>);
-
-impl Cancellation {
-    /// Returns one that never fires, without an allocation.
-    pub const fn never() -> Cancellation {
-        Cancellation(None)
-    }
-
-    /// Returns one that can fire.
-    pub fn new() -> Cancellation {
-        Cancellation(Some(Arc::default()))
-    }
-
-    /// Fires; a call that looks at it is expected to end soon with `EINTR`.
-    pub fn cancel(&self) {
-        if let Some(flag) = &self.0 {
-            flag.store(true, Ordering::Release);
-        }
-    }
-
-    /// Returns whether it fired.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.as_ref().is_some_and(|flag| flag.load(Ordering::Acquire))
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Capabilities {
     /// Can lend the descriptor of a backing file
     /// ([`Provider::lend_backing`](crate::Provider::lend_backing)).
     pub backing_descriptors: bool,
+    /// Keeps locks ([`Provider::getlk`](crate::Provider::getlk), [`Provider::setlk`](crate::Provider::setlk)).
+    pub locks: bool,
     /// A lifetime for cached names and attributes that suits this provider; the user's options go first.
     pub cache_lifetime: Option<Duration>,
 }
@@ -42,6 +44,7 @@ impl Default for Capabilities {
             complete_changes: false,
             posix_acl: false,
             backing_descriptors: false,
+            locks: false,
             cache_lifetime: None,
         }
     }

@@ -10,6 +10,7 @@
 mod attr;
 mod call;
 mod caller;
+mod cancellation;
 mod capabilities;
 mod change;
 mod dir;
@@ -17,6 +18,8 @@ mod entry;
 mod error;
 mod id;
 mod lock;
+mod lock_ranges;
+mod lock_table;
 mod name;
 mod operation;
 mod path_adapter;
@@ -29,8 +32,9 @@ mod statfs;
 mod time;
 
 pub use attr::Attr;
-pub use call::{Call, Cancellation, Deadline};
+pub use call::{Call, Deadline};
 pub use caller::Caller;
+pub use cancellation::{CancelHook, Cancellation};
 pub use capabilities::{Capabilities, Execution};
 pub use change::{Change, ChangeSink};
 pub use dir::{DirEntry, DirSink, Fill, MAX_COOKIE};
@@ -40,7 +44,9 @@ pub use fs9_abi::{
     ErrorKind, FallocateMode, FileType, IoctlFlags, OpenFlags, PollEvents, RenameFlags, Whence, XattrFlags,
 };
 pub use id::{FileHandle, NodeId, ObjectId};
-pub use lock::{FileLock, LockFamily, LockKind, LockOwner};
+pub use lock::{FileLock, LOCK_END, LockFamily, LockKind, LockOwner, SetLock};
+pub use lock_ranges::LockRanges;
+pub use lock_table::LockTable;
 pub use name::{NAME_MAX, Name};
 pub use operation::Operation;
 pub use path_adapter::PathAdapter;

@@ -24,6 +24,9 @@ pub enum LockFamily {
     Flock,
 }
 
+/// The last byte of a range that reaches to the end of the file, however far it moves.
+pub const LOCK_END: u64 = i64::MAX as u64;
+
 /// A lock on a range of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileLock {
@@ -31,8 +34,29 @@ pub struct FileLock {
     pub kind: LockKind,
     /// The first byte.
     pub start: u64,
-    /// The last byte, inclusive; `i64::MAX` for the end of the file, however far it moves.
+    /// The last byte, inclusive; [`LOCK_END`] for the end of the file, however far it moves.
     pub end: u64,
     /// The process that holds it, 0 if unknown.
     pub pid: u32,
+}
+
+/// A lock that is to be taken, changed or given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SetLock {
+    /// Who wants it.
+    pub owner: LockOwner,
+    /// The lock, for those on whole files with the whole range.
+    pub lock: FileLock,
+    /// Of which family it is.
+    pub family: LockFamily,
+    /// Wait until it can be taken.
+    pub wait: bool,
+}
+
+impl SetLock {
+    /// Returns what gives back every lock of one family that an owner has on a file.
+    pub const fn unlock_all(owner: LockOwner, family: LockFamily) -> SetLock {
+        let lock = FileLock { kind: LockKind::Unlock, start: 0, end: LOCK_END, pid: 0 };
+        SetLock { owner, lock, family, wait: false }
+    }
 }

@@ -1,9 +1,9 @@
 //! The provider seam, node by node, like the kernel's own and libfuse's low-level API.
 
 use crate::{
-    Attr, Call, Capabilities, ChangeSink, DirSink, Entry, ErrorKind, FallocateMode, FileHandle, IoctlFlags,
-    Name, NodeId, OpenFlags, OpenTraits, Opened, PollEvents, RenameFlags, Result, SetAttr, StatFs, Whence,
-    XattrFlags,
+    Attr, Call, Capabilities, ChangeSink, DirSink, Entry, ErrorKind, FallocateMode, FileHandle, FileLock,
+    IoctlFlags, LockOwner, Name, NodeId, OpenFlags, OpenTraits, Opened, PollEvents, RenameFlags, Result,
+    SetAttr, SetLock, StatFs, Whence, XattrFlags,
 };
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -426,6 +426,37 @@ pub trait Provider: Send + Sync + 'static {
     /// `EBADF`, `EINVAL` for overlapping ranges of one file, `ENOSPC`, `EFBIG`.
     fn copy_file_range(&self, call: &Call, range: CopyRange) -> Result<u64> {
         unsupported!(call, range)
+    }
+
+    /// Returns a lock on a range of bytes that keeps `owner` from taking `lock`, the one that begins first, or `lock`
+    /// with [`LockKind::Unlock`](crate::LockKind::Unlock) if it could be taken. It is asked only where
+    /// [`Capabilities::locks`] says so.
+    ///
+    /// # Errors
+    /// `ENOLCK` if that cannot be found out.
+    fn getlk(&self, call: &Call, file: OpenNode, owner: LockOwner, lock: FileLock) -> Result<FileLock> {
+        unsupported!(call, file, owner, lock)
+    }
+
+    /// Takes a lock, changes its kind, or gives it back.
+    ///
+    /// A lock belongs to its owner and the node, whichever handle it comes through. Locks of an owner never conflict
+    /// with each other: on a range, the new one replaces what the owner had there, which splits and merges ranges
+    /// (`fcntl(2)`). A lock on a whole file is changed by giving the old one up first (`flock(2)`). The two families do
+    /// not see each other. Giving back what is not held succeeds.
+    ///
+    /// With `wait`, the call waits until it can have the lock, or until it is cancelled: then it has taken none. Such
+    /// a call is made on a thread that may wait, also for a provider that is run
+    /// [`Inline`](crate::Execution::Inline); without `wait` it never waits.
+    ///
+    /// An owner's locks end when everything is given back ([`SetLock::unlock_all`]): those on ranges when the owner
+    /// closes any descriptor of the file, those on the whole file when its handle is released.
+    ///
+    /// # Errors
+    /// `EAGAIN` if another owner's lock is in the way and `wait` is not asked for; `EINTR` if the wait was cancelled;
+    /// `ENOLCK` if there is no room for one more; `EDEADLK`, where a provider detects that owners wait for each other.
+    fn setlk(&self, call: &Call, file: OpenNode, change: SetLock) -> Result<()> {
+        unsupported!(call, file, change)
     }
 
     /// Does what a device or file system offers beyond the other operations.

@@ -18,7 +18,7 @@ use crate::control::Control;
 use crate::environment::Environment;
 use crate::fault::{Fault, Outcome, Status};
 use crate::logging;
-use crate::options::{IoUring, LowLatency, Passthrough, Settings};
+use crate::options::{IoUring, Locks, LowLatency, Passthrough, Settings};
 use crate::plan::Plan;
 use crate::privileges;
 use ending::{Ending, Served};
@@ -146,6 +146,10 @@ fn fuse_options(plan: &Plan) -> FuseOptions {
             LowLatency::Auto => fs9_fuse::LowLatency::Auto,
             LowLatency::On => fs9_fuse::LowLatency::On,
             LowLatency::Off => fs9_fuse::LowLatency::Off,
+        },
+        locks: match settings.locks {
+            Locks::Kernel => fs9_fuse::Locks::Kernel,
+            Locks::Provider => fs9_fuse::Locks::Provider,
         },
         ..FuseOptions::default()
     }

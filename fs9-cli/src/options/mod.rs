@@ -7,7 +7,7 @@ mod table;
 mod value;
 
 pub(crate) use reference::{help_text, markdown};
-pub(crate) use settings::{IoUring, LogFormat, LogTarget, LowLatency, Passthrough, Settings};
+pub(crate) use settings::{IoUring, Locks, LogFormat, LogTarget, LowLatency, Passthrough, Settings};
 pub(crate) use spec::{Remount, Scope, Spec};
 
 use table::TABLE;

@@ -63,6 +63,15 @@ pub(crate) enum LowLatency {
     Off,
 }
 
+/// Who keeps locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Locks {
+    /// The kernel, for this mount.
+    Kernel,
+    /// The provider, also for who uses its source without the mount.
+    Provider,
+}
+
 /// What the options of a mount amount to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
@@ -94,6 +103,8 @@ pub(crate) struct Settings {
     pub(crate) io_uring: IoUring,
     /// Whether processors are kept awake while requests come quickly.
     pub(crate) low_latency: LowLatency,
+    /// Who keeps locks.
+    pub(crate) locks: Locks,
     /// `.fs9` is there.
     pub(crate) control: bool,
     /// Which log lines are written.
@@ -139,6 +150,7 @@ impl Default for Settings {
             passthrough: Passthrough::Auto,
             io_uring: IoUring::Auto,
             low_latency: LowLatency::Auto,
+            locks: Locks::Kernel,
             control: true,
             log_level: None,
             log_format: LogFormat::Text,

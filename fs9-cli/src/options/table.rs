@@ -1,7 +1,7 @@
 //! The table of options. Parsing, `--help`, the man page, the completions and the options' page of the documentation
 //! all read it; nothing else knows an option's name.
 
-use super::settings::{IoUring, LogFormat, LogTarget, LowLatency, Passthrough};
+use super::settings::{IoUring, Locks, LogFormat, LogTarget, LowLatency, Passthrough};
 use super::spec::{Remount, Scope, Setter, Spec};
 use tracing::level_filters::LevelFilter;
 
@@ -189,6 +189,17 @@ pub(crate) static TABLE: &[Spec] = &[
         remount: Remount::Fixed,
         providers: &[],
         help: "Whether idle processors are kept awake while requests come quickly; takes root (auto: with 4 processors or fewer).",
+    },
+    Spec {
+        name: "locks",
+        setter: Setter::Choice(&[
+            ("kernel", |s| s.locks = Locks::Kernel),
+            ("provider", |s| s.locks = Locks::Provider),
+        ]),
+        scope: Scope::Whole,
+        remount: Remount::Fixed,
+        providers: &[],
+        help: "Who keeps locks: the kernel, for users of this mount (default), or the provider, so that they hold against processes that use a local source itself.",
     },
     Spec {
         name: "nocontrol",

@@ -4,9 +4,10 @@
 //! refuses it.
 
 use fs9_sdk::{
-    Attr, Call, Capabilities, ChangeSink, CopyRange, DirSink, Entry, FallocateMode, FileHandle, IoctlReply,
-    IoctlRequest, Name, NewNode, NodeId, OpenFlags, OpenNode, Opened, Operation, Place, PollEvents,
-    PollWaker, Provider, RenameFlags, Result, SetAttr, StatFs, Whence, WriteOptions, XattrFlags,
+    Attr, Call, Capabilities, ChangeSink, CopyRange, DirSink, Entry, FallocateMode, FileHandle, FileLock,
+    IoctlReply, IoctlRequest, LockOwner, Name, NewNode, NodeId, OpenFlags, OpenNode, Opened, Operation,
+    Place, PollEvents, PollWaker, Provider, RenameFlags, Result, SetAttr, SetLock, StatFs, Whence,
+    WriteOptions, XattrFlags,
 };
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -262,6 +263,14 @@ impl<I: Interceptor> Provider for Layered<I> {
 
     fn copy_file_range(&self, call: &Call, range: CopyRange) -> Result<u64> {
         self.pass(Operation::CopyFileRange, call, || self.inner.copy_file_range(call, range))
+    }
+
+    fn getlk(&self, call: &Call, file: OpenNode, owner: LockOwner, lock: FileLock) -> Result<FileLock> {
+        self.pass(Operation::Getlk, call, || self.inner.getlk(call, file, owner, lock))
+    }
+
+    fn setlk(&self, call: &Call, file: OpenNode, change: SetLock) -> Result<()> {
+        self.pass(Operation::Setlk, call, || self.inner.setlk(call, file, change))
     }
 
     fn ioctl(&self, call: &Call, file: OpenNode, request: IoctlRequest<'_>) -> Result<IoctlReply> {

@@ -1,7 +1,7 @@
 //! Layers: what is added to a provider without its knowledge.
 //!
 //! A layer is an [`Interceptor`]; [`Layered`] forwards every operation through it, so that a policy is one function and
-//! not thirty-three. Layers are given from the provider outwards: in `Layers::over(p).with(a).with(b)`, a call passes `b`,
+//! not thirty-six. Layers are given from the provider outwards: in `Layers::over(p).with(a).with(b)`, a call passes `b`,
 //! then `a`, then reaches `p`. A namespace stacks, from the provider outwards, [`Contain`], [`Timeout`], [`ReadOnly`] if
 //! asked for, and [`Metrics`], so that refused calls and panics are counted, too.
 

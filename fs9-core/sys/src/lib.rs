@@ -1,6 +1,6 @@
 //! System calls that fs9 needs and rustix lacks: file handles, identities of single threads, directory reading into a
-//! kept buffer, inode ioctls, what `/dev/fuse` has besides reading and writing, becoming a daemon, and giving freed memory
-//! back.
+//! kept buffer, inode ioctls, locks of open files, what `/dev/fuse` has besides reading and writing, becoming a daemon, and
+//! giving freed memory back.
 //!
 //! Invariants: every function that can fail returns `io::Result`; one unsafe operation a block, with its reason; no policy.
 
@@ -13,6 +13,7 @@ pub mod fuse_device;
 mod fuse_ring;
 mod inode_ioctl;
 mod memory;
+mod ofd_lock;
 
 pub use close::close;
 pub use daemon::{Daemon, Detached, Outcome, Waiter, detach};
@@ -23,3 +24,4 @@ pub use inode_ioctl::{
     ExtendedFlags, extended_flags, inode_flags, inode_version, set_extended_flags, set_inode_flags,
 };
 pub use memory::{keep_large_allocations_apart, return_free_memory};
+pub use ofd_lock::{RangeLock, RangeLockKind, get_ofd_lock, set_ofd_lock};

@@ -4,9 +4,10 @@ use fs9_core::layers::{Contain, Intent, Interceptor, Layered, Layers, Metrics, R
 use fs9_core::{MountOptions, Namespace, Statistics, VfsPath};
 use fs9_sdk::{
     Attr, Call, Caller, Cancellation, Capabilities, ChangeSink, CopyRange, Deadline, DirEntry, DirSink,
-    Entry, ErrorKind, FallocateMode, FileHandle, Fill, IoctlFlags, IoctlReply, IoctlRequest, Name, NewNode,
-    NodeId, OpenFlags, OpenNode, Opened, Operation, Place, PollEvents, PollWaker, Provider, RenameFlags,
-    Result, SetAttr, StatFs, Whence, WriteOptions, XattrFlags,
+    Entry, ErrorKind, FallocateMode, FileHandle, FileLock, Fill, IoctlFlags, IoctlReply, IoctlRequest,
+    LockFamily, LockKind, LockOwner, Name, NewNode, NodeId, OpenFlags, OpenNode, Opened, Operation, Place,
+    PollEvents, PollWaker, Provider, RenameFlags, Result, SetAttr, SetLock, StatFs, Whence, WriteOptions,
+    XattrFlags,
 };
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex};
@@ -132,6 +133,12 @@ impl Provider for Recorder {
     fn copy_file_range(&self, _: &Call, range: CopyRange) -> Result<u64> {
         self.note(Operation::CopyFileRange, format_args!("{range:?}"))
     }
+    fn getlk(&self, _: &Call, file: OpenNode, owner: LockOwner, lock: FileLock) -> Result<FileLock> {
+        self.note(Operation::Getlk, format_args!("{file:?} {owner:?} {lock:?}"))
+    }
+    fn setlk(&self, _: &Call, file: OpenNode, change: SetLock) -> Result<()> {
+        self.note(Operation::Setlk, format_args!("{file:?} {change:?}"))
+    }
     fn ioctl(&self, _: &Call, file: OpenNode, request: IoctlRequest<'_>) -> Result<IoctlReply> {
         self.note(Operation::Ioctl, format_args!("{file:?} {}", request.command))
     }
@@ -170,6 +177,8 @@ fn ioctl(command: u32) -> IoctlRequest<'static> {
     IoctlRequest { command, flags: IoctlFlags::empty(), input: &[], output_max: 0 }
 }
 
+const LOCK: FileLock = FileLock { kind: LockKind::Write, start: 19, end: 20, pid: 21 };
+const SET_LOCK: SetLock = SetLock { owner: LockOwner(18), lock: LOCK, family: LockFamily::Flock, wait: true };
 const FILE: OpenNode = OpenNode { node: NodeId(5), handle: FileHandle(6) };
 
 /// Calls one operation and returns the error that it ends with; `None` for those that cannot fail.
@@ -224,6 +233,8 @@ fn call_one(provider: &dyn Provider, call: &Call, operation: Operation) -> Optio
             let range = CopyRange { source: (FILE, 1), target: (FILE, 2), length: 3 };
             provider.copy_file_range(call, range).map(drop)
         }
+        O::Getlk => provider.getlk(call, FILE, LockOwner(17), LOCK).map(drop),
+        O::Setlk => provider.setlk(call, FILE, SET_LOCK),
         O::Ioctl => provider.ioctl(call, FILE, ioctl(IOCTL_READ)).map(drop),
         O::Poll => provider.poll(call, FILE, PollEvents::IN, None).map(drop),
     };

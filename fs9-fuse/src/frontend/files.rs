@@ -3,6 +3,7 @@
 //! Invariant: a handle that the provider gave is released exactly once: by the kernel's release, or because the kernel
 //! never got it.
 
+use super::locks::unlock_at_close;
 use super::names::refuse_detached;
 use super::open_file::{Backend, OpenFile};
 use super::privileges::{FILE_CAPABILITIES, strip_if_kept};
@@ -10,11 +11,14 @@ use super::{Frontend, Request, on};
 use crate::inode::{Ino, data_version};
 use crate::invalidate::Event;
 use crate::io_mode::IoMode;
+use crate::options::Locks;
 use crate::reply::{Answer, Backing, Exchange, OpenAnswer};
 use crate::view::MountView;
 use fs9_core::control::OpenFor;
 use fs9_core::{HandleId, MountUse, OwnerId};
-use fs9_sdk::{Attr, ErrorKind, FileType, NodeId, OpenFlags, OpenNode, OpenTraits, Opened, Result};
+use fs9_sdk::{
+    Attr, ErrorKind, FileType, LockOwner, NodeId, OpenFlags, OpenNode, OpenTraits, Opened, Result,
+};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -66,6 +70,11 @@ impl Frontend {
         let open = OpenNode { node, handle: opened.handle };
         let mut traits = opened.traits;
         traits.set(OpenTraits::KEEP_CACHE, self.keeps_cache(view, ino, &opened));
+        // The locks of processes end with the flush.
+        traits.set(
+            OpenTraits::NO_FLUSH,
+            traits.contains(OpenTraits::NO_FLUSH) && self.options.locks == Locks::Kernel,
+        );
         let has_io_mode = self.has_passthrough() && view.mount.capabilities().backing_descriptors;
         let backing = if has_io_mode {
             let choose = || self.choose_io_mode(view, open, &opened, flags, exchange);
@@ -84,8 +93,7 @@ impl Frontend {
         let purpose = purpose_of(flags);
         let view = Arc::clone(view);
         let backend = Backend { view, open, is_directory: false, purpose, pid, _mount_use: mount_use };
-        let places = Mutex::new(Arc::from([]));
-        let file = OpenFile { ino, backend: Some(backend), has_io_mode, is_execution, places };
+        let file = OpenFile { has_io_mode, is_execution, ..OpenFile::new(ino, Some(backend)) };
         OpenAnswer { handle: self.handles.insert(OwnerId::KERNEL, file), traits, backing }
     }
 
@@ -128,10 +136,13 @@ impl Frontend {
         }
     }
 
-    pub(super) fn flush(&self, request: &Request, handle: HandleId) -> Result<Answer> {
+    pub(super) fn flush(&self, request: &Request, handle: HandleId, owner: LockOwner) -> Result<Answer> {
         let file = self.open_file(handle)?;
         let backend = file.backend()?;
-        done_if_missing(on(&backend.view, |provider| provider.flush(&request.call, backend.open)))
+        let flushed = on(&backend.view, |provider| provider.flush(&request.call, backend.open));
+        // Whoever gets the lock next finds what was written under it.
+        self.unlock_at_flush(&file, owner);
+        done_if_missing(flushed)
     }
 
     pub(super) fn fsync(&self, request: &Request, handle: HandleId, data_only: bool) -> Result<Answer> {
@@ -165,6 +176,7 @@ impl Frontend {
         // Nobody waits for a release. The file is dropped after it, so that the mount is busy until then.
         view.run_unanswered(move || {
             if let Some(Backend { view, open, is_directory, .. }) = &file.backend {
+                unlock_at_close(&file);
                 let provider = view.mount.provider();
                 if *is_directory { provider.releasedir(*open) } else { provider.release(*open) }
             }
@@ -283,7 +295,7 @@ impl Frontend {
             traits.remove(OpenTraits::CACHE_DIR | OpenTraits::KEEP_CACHE);
         }
         let places = Mutex::new(self.place_names(&target));
-        let file = OpenFile { ino: target.ino, backend, has_io_mode: false, is_execution: false, places };
+        let file = OpenFile { places, ..OpenFile::new(target.ino, backend) };
         let handle = self.handles.insert(OwnerId::KERNEL, file);
         Ok(Answer::Opened(OpenAnswer { handle, traits, backing: None }))
     }

@@ -13,6 +13,7 @@ mod data;
 mod directories;
 mod files;
 mod labels;
+mod locks;
 mod mounts;
 mod names;
 mod open_file;
@@ -24,6 +25,7 @@ mod xattrs;
 
 use crate::counters::Counters;
 use crate::executions::Executions;
+use crate::in_flight::InFlight;
 use crate::inode::{Found, Ino, InodeTable, Object, Target};
 use crate::invalidate::{Invalidator, KernelCache};
 use crate::io_mode::IoModes;
@@ -57,6 +59,7 @@ pub struct Frontend {
     io_modes: IoModes,
     executions: Executions,
     counters: Counters,
+    in_flight: Arc<InFlight>,
     invalidator: Invalidator,
     /// `None` before there is a kernel and after it is gone.
     kernel_cache: Mutex<Option<Arc<dyn KernelCache>>>,
@@ -104,6 +107,7 @@ impl Frontend {
             io_modes: IoModes::new(),
             executions: Executions::default(),
             counters: Counters::default(),
+            in_flight: Arc::default(),
             invalidator: Invalidator::default(),
             kernel_cache: Mutex::default(),
             places: Mutex::default(),
@@ -188,14 +192,17 @@ impl Frontend {
         self.counters.count(kind);
         let mounts_changed = self.invalidator.submitted();
         if let Some(view) = self.view_that_may_block(&header, &operation) {
-            if !reply.may_wait() {
-                tracing::debug!(operation = kind.name(), "too many requests wait for providers");
-                return reply.send(Err(ErrorKind::WouldBlock));
-            }
             return self.dispatch_pooled(&view, header, operation.into_owned(), reply);
         }
+        let lock_wait = locks::lock_wait(&operation);
         let request = Request { header, call: Call::by(header.caller) };
         let result = self.perform(&request, operation, &mut reply);
+        if let (Some(wait), Err(error)) = (lock_wait, &result)
+            && error.kind() == ErrorKind::WouldBlock
+            && let Some(view) = self.view_of(&wait)
+        {
+            return self.dispatch_pooled(&view, header, wait, reply);
+        }
         let answer = result.map_err(|error| refusal(kind, &error));
         if kind == OperationKind::Write && self.invalidator.submitted() != mounts_changed {
             // A command to the control directory changed the mounts. Whoever wrote it expects to see that when the
@@ -213,9 +220,17 @@ impl Frontend {
         self.selinux
     }
 
-    /// Cancels a request whose asker has had a signal. There is no answer.
-    pub fn interrupt(&self, request: RequestId) {
-        tracing::debug!(?request, "interrupted");
+    /// Lets go whoever waits for a request, if it is not answered by the thread that brought it: a call that was not begun
+    /// is dropped, one that waits is told, and one that goes on has [`fs9_core::INTERRUPT_GRACE`]; then the answer is
+    /// `EINTR`, and what the call does later is undone as after its deadline. The interrupt may come before its request.
+    /// There is no answer.
+    pub fn interrupt(&self, id: RequestId) {
+        self.in_flight.interrupt(id);
+    }
+
+    /// Returns the number of requests that are under way on threads of providers.
+    pub fn requests_in_flight(&self) -> usize {
+        self.in_flight.len()
     }
 
     /// Takes back lookups of inodes. There is no answer.
@@ -226,6 +241,7 @@ impl Frontend {
 
     /// Ends everything that is still open and forgets every inode, when the kernel is gone.
     pub fn tear_down(&self) {
+        self.in_flight.interrupt_all();
         for (id, _, _) in self.handles.snapshot() {
             self.close(id);
         }
@@ -331,6 +347,7 @@ fn refusal(kind: OperationKind, error: &Error) -> ErrorKind {
         ) => ErrorKind::NotPermitted,
         (ErrorKind::NotImplemented, K::Readlink) => ErrorKind::InvalidArgument,
         (ErrorKind::NotImplemented, K::Write) => ErrorKind::BadDescriptor,
+        (ErrorKind::NotImplemented, K::Getlk | K::Setlk) => ErrorKind::NoLocks,
         (ErrorKind::NotImplemented, K::Ioctl) => ErrorKind::InappropriateIoctl,
         // Said only on purpose, with writeback; a provider without it is helped out.
         (ErrorKind::NotImplemented, K::Lseek) => ErrorKind::NotImplemented,

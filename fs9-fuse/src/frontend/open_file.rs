@@ -4,7 +4,7 @@ use crate::inode::Ino;
 use crate::view::MountView;
 use fs9_core::control::OpenFor;
 use fs9_core::{MountUse, PlaceId};
-use fs9_sdk::{ErrorKind, OpenNode, Result};
+use fs9_sdk::{ErrorKind, LockFamily, LockOwner, OpenNode, Result};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ pub(crate) struct OpenFile {
     /// For a directory: the names that the mount table adds, as of the beginning of the listing, in the order of
     /// their bytes.
     pub(super) places: Mutex<Arc<[PlaceName]>>,
+    /// Who took locks through it that may still be held.
+    pub(super) lock_owners: Mutex<Vec<(LockOwner, LockFamily)>>,
 }
 
 /// The provider's side of a handle.
@@ -44,6 +46,30 @@ pub(super) struct Backend {
 }
 
 impl OpenFile {
+    /// Returns an open file or directory through which nobody has locked anything.
+    pub(super) fn new(ino: Ino, backend: Option<Backend>) -> OpenFile {
+        let (places, lock_owners) = (Mutex::new(Arc::from([])), Mutex::default());
+        OpenFile { ino, backend, has_io_mode: false, is_execution: false, places, lock_owners }
+    }
+
+    /// Notes that an owner may hold locks from now on.
+    pub(super) fn note_lock_owner(&self, owner: LockOwner, family: LockFamily) {
+        let mut owners = self.lock_owners.lock();
+        if !owners.contains(&(owner, family)) {
+            owners.push((owner, family));
+        }
+    }
+
+    /// Forgets an owner, whose locks are given back by somebody else.
+    pub(super) fn take_lock_owner(&self, owner: LockOwner, family: LockFamily) {
+        self.lock_owners.lock().retain(|&noted| noted != (owner, family));
+    }
+
+    /// Returns all owners that may hold locks, and forgets them.
+    pub(super) fn take_lock_owners(&self) -> Vec<(LockOwner, LockFamily)> {
+        std::mem::take(&mut *self.lock_owners.lock())
+    }
+
     /// Returns the provider's side.
     pub(super) fn backend(&self) -> Result<&Backend> {
         self.backend.as_ref().ok_or_else(|| ErrorKind::BadDescriptor.into())

@@ -4,7 +4,7 @@ use super::create::NewFile;
 use super::{Frontend, Request};
 use crate::operation::Operation;
 use crate::reply::{Answer, Exchange};
-use fs9_sdk::{ErrorKind, NewNode, Result};
+use fs9_sdk::{NewNode, Result, SetLock};
 
 impl Frontend {
     /// Does an operation on this thread.
@@ -42,7 +42,8 @@ impl Frontend {
             O::Tmpfile { mode, flags, creation } => {
                 self.tmpfile(request, &NewFile { mode, flags, creation }, exchange)
             }
-            O::Flush { handle, .. } => self.flush(request, handle),
+            O::Flush { handle, owner } => self.flush(request, handle, owner),
+            // Who holds a lock on the whole file is known by itself.
             O::Release { handle, .. } | O::Releasedir { handle } => {
                 self.close(handle);
                 Ok(Answer::Done)
@@ -64,8 +65,10 @@ impl Frontend {
                 self.ioctl(request, handle, (command, flags), (&input, output_max))
             }
             O::Poll { handle, events, waker } => self.poll(request, handle, events, waker),
-            // Asked for by no transport yet.
-            O::Getlk { .. } | O::Setlk { .. } => Err(ErrorKind::NotImplemented.into()),
+            O::Getlk { handle, owner, lock } => self.getlk(request, handle, owner, lock),
+            O::Setlk { handle, owner, lock, family, wait } => {
+                self.setlk(request, handle, SetLock { owner, lock, family, wait })
+            }
             O::Opendir => self.opendir(request),
             O::Readdir { handle, cookie, attributes } => {
                 self.readdir(request, handle, (cookie, attributes), exchange)

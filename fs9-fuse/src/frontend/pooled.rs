@@ -1,27 +1,42 @@
-//! Requests to providers that may block: on threads of their own, with a deadline.
+//! Requests to providers that may block: on threads of their own, with a deadline, and within reach of interrupts. Those
+//! that wait by nature have no deadline and other threads, so that they never keep the rest out.
 //!
-//! Invariant: whoever waits is answered by the call or by the watchdog, not by both. What a call did after its asker was
-//! told `ETIMEDOUT` is taken back where it can be (lookups, handles), and the kernel forgets what it knows of the rest.
+//! A flush is never dropped or cancelled, for it may carry the last of what was written, and the process that closes a
+//! file because it was killed interrupts each one. An interrupt lets only its asker go.
+//!
+//! Invariant: whoever waits is answered by the call, the watchdog or an interrupt, not by two of them. What a call did
+//! after its asker was told `ETIMEDOUT` or `EINTR` is taken back where it can be (lookups, handles, locks), and the kernel
+//! forgets what it knows of the rest.
 
+use super::locks::{LateLock, waits};
 use super::{Frontend, Request, refusal};
+use crate::in_flight::Entry;
 use crate::inode::{Ino, Object};
 use crate::invalidate::Event;
 use crate::operation::{Operation, RequestHeader};
 use crate::reply::{Answer, Exchange, ListingBuffer, Reply};
 use crate::view::MountView;
 use fs9_core::Delivery;
-use fs9_sdk::{Call, Cancellation, Error, Name, Operation as OperationKind, Result};
+use fs9_sdk::{Call, Cancellation, Deadline, Error, ErrorKind, ErrorKind, Name, Operation as OperationKind, Result};
 use std::sync::Arc;
 
-/// A reply that a watchdog or a full pool can refuse.
+/// A reply that a watchdog, an interrupt or a full pool can refuse.
 struct Refusable<R> {
     reply: R,
     kind: OperationKind,
+    /// An interrupt finds the request until it is answered.
+    entry: Entry,
 }
 
 impl<R: Reply> fs9_core::Reply for Refusable<R> {
     fn refuse(self, error: Error) {
-        self.reply.send(Err(refusal(self.kind, &error)));
+        drop(self.entry);
+        let refused = match (self.kind, refusal(self.kind, &error)) {
+            // That too many wait must not look as if somebody held the lock.
+            (OperationKind::Setlk, ErrorKind::WouldBlock) => ErrorKind::NoLocks,
+            (_, refused) => refused,
+        };
+        self.reply.send(Err(refused));
     }
 }
 
@@ -29,6 +44,7 @@ impl<R: Reply> fs9_core::Reply for Refusable<R> {
 struct Touched {
     inodes: Vec<Ino>,
     entries: Vec<(Ino, Box<[u8]>)>,
+    lock: Option<LateLock>,
 }
 
 impl Frontend {
@@ -63,7 +79,7 @@ impl Frontend {
         view.filter(|view| view.mount.pool().is_some())
     }
 
-    /// Does an operation on a thread of the provider.
+    /// Does an operation on a thread of the provider, or on one that may wait.
     pub(super) fn dispatch_pooled<R: Reply>(
         self: &Arc<Self>,
         view: &Arc<MountView>,
@@ -71,15 +87,23 @@ impl Frontend {
         operation: Operation<'static>,
         reply: R,
     ) {
-        let kind = operation.kind();
-        let reply = Refusable { reply, kind };
-        let Some(pool) = view.mount.pool() else {
-            return fs9_core::Reply::refuse(reply, fs9_sdk::ErrorKind::Io.into());
+        let (kind, waits) = (operation.kind(), waits(&operation));
+        if !reply.may_wait() {
+            tracing::debug!(operation = kind.name(), "too many requests wait for providers");
+            return reply.send(Err(ErrorKind::WouldBlock));
+        }
+        let (entry, cancellation) = self.in_flight.enter(header.id);
+        let reply = Refusable { reply, kind, entry };
+        let pool = if waits { Some(view.mount.wait_pool()) } else { view.mount.pool() };
+        let Some(pool) = pool else {
+            return fs9_core::Reply::refuse(reply, ErrorKind::Io.into());
         };
-        let cancellation = Cancellation::new();
-        let call = Call { caller: header.caller, deadline: view.mount.deadlines().of(kind), cancellation };
-        let touched = touched_by(&header, &operation);
-        let request = Request { header, call: call.clone() };
+        let deadline = if waits { Deadline::Wait } else { view.mount.deadlines().of(kind) };
+        let call = Call { caller: header.caller, deadline, cancellation };
+        let touched = Touched { lock: self.late_lock(&operation), ..touched_by(&header, &operation) };
+        let ends = kind == OperationKind::Flush;
+        let cancellation = if ends { Cancellation::never() } else { call.cancellation.clone() };
+        let request = Request { header, call: Call { cancellation, ..call.clone() } };
         let worker = Arc::clone(self);
         let mounts_changed = self.invalidator.submitted();
         let work = move || {
@@ -101,11 +125,17 @@ impl Frontend {
             Delivery::InTime(reply, (result, listing)) => frontend.answer(reply, result, &listing),
             Delivery::Late((result, listing)) => frontend.undo(kind, result, &listing, touched),
         };
-        pool.run(self.namespace.watchdog(), &call, reply, work, deliver);
+        let watchdog = self.namespace.watchdog();
+        if ends {
+            pool.run_to_the_end(watchdog, &call, reply, work, deliver);
+        } else {
+            pool.run(watchdog, &call, reply, work, deliver);
+        }
     }
 
     fn answer<R: Reply>(&self, reply: Refusable<R>, result: Result<Answer>, listing: &ListingBuffer) {
-        let Refusable { reply, kind } = reply;
+        let Refusable { reply, kind, entry } = reply;
+        drop(entry);
         self.answered.store(true, std::sync::atomic::Ordering::Release);
         if !matches!(result, Ok(Answer::Listing)) {
             return reply.send(result.map_err(|error| refusal(kind, &error)));
@@ -126,8 +156,11 @@ impl Frontend {
         tracing::info!(
             operation = kind.name(),
             succeeded = result.is_ok(),
-            "a call ended after its deadline"
+            "a call ended after its asker was let go"
         );
+        if let (Ok(_), Some(lock)) = (&result, touched.lock) {
+            lock.give_back();
+        }
         match result {
             Ok(Answer::Entry(entry)) => self.take_back(entry.ino, 1),
             Ok(Answer::Opened(opened)) => self.close(opened.handle),
@@ -150,7 +183,7 @@ impl Frontend {
 
 fn touched_by(header: &RequestHeader, operation: &Operation<'_>) -> Touched {
     let ino = header.ino;
-    let mut touched = Touched { inodes: vec![ino], entries: Vec::new() };
+    let mut touched = Touched { inodes: vec![ino], entries: Vec::new(), lock: None };
     match operation {
         Operation::Mknod { name, .. }
         | Operation::Mkdir { name, .. }

@@ -5,8 +5,8 @@
 //! which only virtual machines have.
 
 use super::device::{Device, Received};
-use crate::Frontend;
 use crate::protocol::{Body, Dialect, Encoded, InitFlags, InitReply, InitRequest, MAJOR, Scratch, decode};
+use crate::{Frontend, Locks};
 use std::io;
 
 /// The longest write in one request. The kernel limits it to `fs.fuse.max_pages_limit`, a mebibyte by default.
@@ -109,6 +109,7 @@ fn agree(frontend: &Frontend, request: &InitRequest, payload_max: Option<usize>)
     wanted.set(InitFlags::WRITEBACK_CACHE, options.writeback);
     wanted.set(InitFlags::SECURITY_CTX, frontend.has_selinux());
     wanted.set(InitFlags::PASSTHROUGH, frontend.has_passthrough());
+    wanted.set(InitFlags::POSIX_LOCKS | InitFlags::FLOCK_LOCKS, options.locks == Locks::Provider);
     wanted.set(InitFlags::OVER_IO_URING, payload_max.is_some());
     let flags = wanted & request.flags;
     if flags != wanted {

@@ -1,5 +1,6 @@
 //! A transport whose other end is the test.
 
+use crate::requests::Asked;
 use fs9_core::{HandleId, MountOptions, Namespace, VfsPath};
 use fs9_fuse::{
     Answer, Backing, BufferedEntry, Creation, EntryAnswer, Exchange, Frontend, FuseOptions, Ino, Listing,
@@ -13,7 +14,8 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// The whole answer to a request.
 pub(crate) type Answered = Result<Answer, ErrorKind>;
@@ -21,9 +23,10 @@ pub(crate) type Answered = Result<Answer, ErrorKind>;
 /// A frontend, asked as the kernel asks it.
 pub(crate) struct Kernel {
     pub(crate) frontend: Arc<Frontend>,
+    last_request: AtomicU64,
 }
 
-struct Line(Sender<Answered>);
+struct Line(SyncSender<Answered>);
 
 impl Exchange for Line {
     fn listing(&mut self) -> Option<&mut dyn Listing> {
@@ -37,7 +40,7 @@ impl Exchange for Line {
 
 impl Reply for Line {
     fn send(self, answer: Answered) {
-        self.0.send(answer).unwrap();
+        self.0.try_send(answer).unwrap();
     }
 
     fn send_listing(self, _: &[BufferedEntry]) -> usize {
@@ -54,15 +57,29 @@ impl Kernel {
     }
 
     pub(crate) fn namespace(namespace: Arc<Namespace>) -> Kernel {
-        let options = FuseOptions { passthrough: Passthrough::Off, ..FuseOptions::default() };
-        Kernel { frontend: Frontend::new(namespace, options) }
+        Kernel::with(namespace, FuseOptions { passthrough: Passthrough::Off, ..FuseOptions::default() })
+    }
+
+    pub(crate) fn with(namespace: Arc<Namespace>, options: FuseOptions) -> Kernel {
+        Kernel { frontend: Frontend::new(namespace, options), last_request: AtomicU64::new(0) }
+    }
+
+    /// Returns the number of the next request: as the kernel's, even and never used twice.
+    pub(crate) fn next_request(&self) -> RequestId {
+        RequestId(self.last_request.load(Ordering::Relaxed) + 2)
     }
 
     pub(crate) fn ask(&self, caller: Caller, ino: Ino, operation: Operation<'_>) -> Answered {
-        let (line, answer) = channel();
-        let header = RequestHeader { id: RequestId(7), ino, caller };
-        self.frontend.dispatch(header, operation, Line(line));
-        answer.recv().unwrap()
+        self.send(caller, ino, operation).answer()
+    }
+
+    /// Sends a request without waiting for the answer.
+    pub(crate) fn send(&self, caller: Caller, ino: Ino, operation: Operation<'_>) -> Asked {
+        // The line has room for one answer: a second one fails the test.
+        let (line, answer) = sync_channel(1);
+        let id = RequestId(self.last_request.fetch_add(2, Ordering::Relaxed) + 2);
+        self.frontend.dispatch(RequestHeader { id, ino, caller }, operation, Line(line));
+        Asked { id, answer }
     }
 
     /// Asks as root.

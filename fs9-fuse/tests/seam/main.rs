@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail a test by panicking")]
 
+mod interrupts;
 mod kernel;
 mod labels;
+mod locks;
 mod privileges;
 mod ranges;
+mod requests;
+mod slow;
 mod unnamed;

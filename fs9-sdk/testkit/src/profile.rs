@@ -57,6 +57,8 @@ bitflags! {
         const ENTRY_COOKIES = 1 << 21;
         /// Files can be made without a name ([`Provider::tmpfile`](fs9_sdk::Provider::tmpfile)).
         const TMPFILE = 1 << 22;
+        /// Locks are kept ([`Provider::setlk`](fs9_sdk::Provider::setlk)).
+        const LOCKS = 1 << 23;
     }
 }
 

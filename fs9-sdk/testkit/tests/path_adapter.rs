@@ -18,7 +18,7 @@ fn fresh() -> Subject {
 /// What the directory below offers to the user who runs the tests.
 fn profile() -> Profile {
     let needs_root = Features::OWNERSHIP | Features::DEVICES | Features::PRIVILEGES;
-    let has = Profile::full().without(Features::TMPFILE);
+    let has = Profile::full().without(Features::TMPFILE | Features::LOCKS);
     if rustix::process::geteuid().is_root() { has } else { has.without(needs_root) }
 }
 

@@ -265,6 +265,29 @@ const FAULTS: &[(Fault, &[&str])] = &[
         Fault::CopyArrivesHalf,
         &["space::a_copied_range_arrives", "space::a_copy_ends_at_the_end_of_the_source"],
     ),
+    (Fault::LockWaitsAreDeaf, &["locks::a_cancelled_wait_is_eintr_and_takes_nothing"]),
+    (Fault::LockWaitsAreNone, &["locks::a_wait_ends_when_the_lock_is_free"]),
+    (
+        Fault::LocksAreIgnored,
+        &[
+            "locks::write_locks_keep_others_out_and_read_locks_are_shared",
+            "locks::getlk_tells_the_first_lock_in_the_way",
+            "locks::locks_on_whole_files_keep_others_out_and_can_be_changed",
+        ],
+    ),
+    (Fault::LocksAreOfHandles, &["locks::a_lock_belongs_to_its_owner_through_whichever_handle"]),
+    (
+        Fault::LocksAreOfOneFamily,
+        &[
+            "locks::the_two_families_do_not_see_each_other",
+            "locks::giving_everything_back_ends_the_locks_of_one_owner",
+        ],
+    ),
+    (Fault::LocksAreOfOneFile, &["locks::files_are_locked_one_by_one"]),
+    (
+        Fault::LocksCoverTheFile,
+        &["locks::an_unlock_of_a_part_leaves_the_rest", "locks::an_owner_changes_the_kind_of_its_locks"],
+    ),
     (
         Fault::RenameInTwoSteps,
         &[

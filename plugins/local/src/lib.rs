@@ -18,6 +18,7 @@ mod handles;
 mod identity;
 mod ioctls;
 mod listing;
+mod locks;
 mod names;
 mod node;
 mod open_files;
@@ -33,6 +34,7 @@ use backing::Backing;
 use device::{Devices, ROOT_DEVICE};
 use evictions::Evictions;
 use fs9_sdk::{Capabilities, Execution, FileType, Result};
+use locks::Locks;
 use node::{Key, Node, NodeTable};
 use open_files::OpenFiles;
 use rustix::fd::OwnedFd;
@@ -50,6 +52,7 @@ pub struct LocalProvider {
     root_key: Key,
     nodes: NodeTable,
     files: OpenFiles,
+    locks: Locks,
     evictions: Evictions,
     options: LocalOptions,
     capabilities: Capabilities,
@@ -81,6 +84,7 @@ impl LocalProvider {
             complete_changes: false,
             posix_acl: xattrs::keeps_acls(&descriptor),
             backing_descriptors: switching,
+            locks: true,
             cache_lifetime: None,
         };
         let devices = Devices::new(&descriptor, &stat, options.file_handles);
@@ -97,6 +101,7 @@ impl LocalProvider {
             root_key: Key { device: ROOT_DEVICE, number: stat.number },
             nodes: NodeTable::new(budget.nodes),
             files: OpenFiles::new(budget.open),
+            locks: Locks::default(),
             evictions: Evictions::default(),
             options,
             capabilities,

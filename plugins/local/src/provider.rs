@@ -2,9 +2,9 @@
 
 use crate::LocalProvider;
 use fs9_sdk::{
-    Attr, Call, Capabilities, CopyRange, DirSink, Entry, FallocateMode, FileHandle, IoctlReply, IoctlRequest,
-    Name, NewNode, NodeId, OpenFlags, OpenNode, Opened, Place, Provider, RenameFlags, Result, SetAttr,
-    StatFs, Whence, WriteOptions, XattrFlags,
+    Attr, Call, Capabilities, CopyRange, DirSink, Entry, FallocateMode, FileHandle, FileLock, IoctlReply,
+    IoctlRequest, LockOwner, Name, NewNode, NodeId, OpenFlags, OpenNode, Opened, Place, Provider,
+    RenameFlags, Result, SetAttr, SetLock, StatFs, Whence, WriteOptions, XattrFlags,
 };
 use rustix::fd::BorrowedFd;
 use rustix::fs::AtFlags;
@@ -187,6 +187,14 @@ impl Provider for LocalProvider {
 
     fn copy_file_range(&self, call: &Call, range: CopyRange) -> Result<u64> {
         self.do_copy(call, range)
+    }
+
+    fn getlk(&self, _call: &Call, file: OpenNode, owner: LockOwner, lock: FileLock) -> Result<FileLock> {
+        self.do_getlk(file, owner, lock)
+    }
+
+    fn setlk(&self, call: &Call, file: OpenNode, change: SetLock) -> Result<()> {
+        self.do_setlk(call, file, change)
     }
 
     fn ioctl(&self, call: &Call, file: OpenNode, request: IoctlRequest<'_>) -> Result<IoctlReply> {

@@ -7,8 +7,9 @@ use crate::tree::Tree;
 use crate::xattr;
 use fs9_sdk::{
     Attr, Call, Capabilities, CopyRange, DirSink, Entry, ErrorKind, Execution, FallocateMode, FileHandle,
-    FileType, IoctlReply, IoctlRequest, Name, NewNode, NodeId, OpenFlags, OpenNode, Opened, Place, Provider,
-    RenameFlags, Result, SetAttr, StatFs, Whence, WriteOptions, XattrFlags,
+    FileLock, FileType, IoctlReply, IoctlRequest, LockOwner, LockTable, Name, NewNode, NodeId, OpenFlags,
+    OpenNode, Opened, Place, Provider, RenameFlags, Result, SetAttr, SetLock, StatFs, Whence, WriteOptions,
+    XattrFlags,
 };
 
 /// The longest target of a symbolic link is one byte less (`PATH_MAX`).
@@ -20,6 +21,7 @@ const MODE_TYPE_MASK: u32 = 0o170_000;
 /// A tree of files in memory.
 pub struct MemoryProvider {
     tree: Tree,
+    locks: LockTable,
 }
 
 impl MemoryProvider {
@@ -28,7 +30,7 @@ impl MemoryProvider {
     /// # Errors
     /// `EINVAL` for options with which no tree can be made, with the reason as cause.
     pub fn new(options: MemoryOptions) -> Result<MemoryProvider> {
-        Ok(MemoryProvider { tree: Tree::new(&options)? })
+        Ok(MemoryProvider { tree: Tree::new(&options)?, locks: LockTable::new() })
     }
 }
 
@@ -51,6 +53,7 @@ impl Provider for MemoryProvider {
             complete_changes: true,
             posix_acl: true,
             backing_descriptors: false,
+            locks: true,
             cache_lifetime: None,
         }
     }
@@ -245,6 +248,14 @@ impl Provider for MemoryProvider {
 
     fn copy_file_range(&self, call: &Call, range: CopyRange) -> Result<u64> {
         self.tree.copy(call, range)
+    }
+
+    fn getlk(&self, _call: &Call, file: OpenNode, owner: LockOwner, lock: FileLock) -> Result<FileLock> {
+        Ok(self.locks.test(file.node, owner, lock))
+    }
+
+    fn setlk(&self, call: &Call, file: OpenNode, change: SetLock) -> Result<()> {
+        self.locks.set(call, file.node, change)
     }
 
     fn ioctl(&self, _call: &Call, _file: OpenNode, _request: IoctlRequest<'_>) -> Result<IoctlReply> {

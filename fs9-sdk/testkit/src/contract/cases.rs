@@ -194,6 +194,19 @@ macro_rules! contract_cases {
                 an_unnamed_file_is_made_in_a_directory_only [WRITE TMPFILE],
                 an_unnamed_file_belongs_to_its_maker [WRITE TMPFILE PERMISSIONS OWNERSHIP],
             }
+            locks "the documentation of getlk and setlk" {
+                write_locks_keep_others_out_and_read_locks_are_shared [WRITE LOCKS],
+                getlk_tells_the_first_lock_in_the_way [WRITE LOCKS],
+                an_unlock_of_a_part_leaves_the_rest [WRITE LOCKS],
+                an_owner_changes_the_kind_of_its_locks [WRITE LOCKS],
+                a_lock_belongs_to_its_owner_through_whichever_handle [WRITE LOCKS],
+                giving_everything_back_ends_the_locks_of_one_owner [WRITE LOCKS],
+                files_are_locked_one_by_one [WRITE LOCKS],
+                locks_on_whole_files_keep_others_out_and_can_be_changed [WRITE LOCKS],
+                the_two_families_do_not_see_each_other [WRITE LOCKS],
+                a_wait_ends_when_the_lock_is_free [WRITE LOCKS],
+                a_cancelled_wait_is_eintr_and_takes_nothing [WRITE LOCKS],
+            }
             concurrency "what an implementation may assume: several threads at a time" {
                 a_lookup_during_rename_finds_old_or_new [WRITE],
                 readers_during_rename_see_a_whole_file [WRITE],

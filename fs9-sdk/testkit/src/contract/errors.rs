@@ -3,7 +3,10 @@
 use super::failure::{Outcome, ensure, ensure_eq, refused};
 use super::session::{ROOT, Session};
 use crate::Features;
-use fs9_sdk::{ErrorKind, FileType, IoctlFlags, IoctlRequest, OpenFlags, SetAttr, WriteOptions, XattrFlags};
+use fs9_sdk::{
+    ErrorKind, FileType, IoctlFlags, IoctlRequest, LockFamily, LockOwner, OpenFlags, SetAttr, SetLock,
+    WriteOptions, XattrFlags,
+};
 
 const MISSING: &[ErrorKind] = &[ErrorKind::NotFound];
 const NOT_A_DIRECTORY: &[ErrorKind] = &[ErrorKind::NotADirectory];
@@ -225,6 +228,14 @@ pub(super) fn what_is_not_implemented_says_so(s: &Session<'_>) -> Outcome {
         let flags = XattrFlags::empty();
         let set = s.provider.setxattr(&s.call, entry.node, b"user.x", b"value", flags);
         refused(set, &no, "setxattr")?;
+    }
+    if lacks(Features::LOCKS) {
+        let file = s.open(entry.node, OpenFlags::empty())?;
+        let change = SetLock::unlock_all(LockOwner(1), LockFamily::Range);
+        let set = s.provider.setlk(&s.call, file, change);
+        s.release(file);
+        refused(set, &[ErrorKind::NotImplemented], "setlk")?;
+        ensure!(!s.provider.capabilities().locks, "the capabilities promise locks");
     }
     if lacks(Features::STATFS) {
         refused(s.provider.statfs(&s.call, ROOT), &[ErrorKind::NotImplemented], "statfs")?;

@@ -16,6 +16,7 @@ mod failure;
 mod hostile;
 mod identity;
 mod listings;
+mod locks;
 mod names;
 mod nodes;
 mod rename;

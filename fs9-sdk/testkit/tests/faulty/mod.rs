@@ -4,8 +4,8 @@ mod listing;
 mod provider;
 
 use fs9_sdk::{
-    Attr, Call, Caller, Entry, Error, ErrorKind, FileHandle, FileType, Name, NodeId, OpenFlags, OpenNode,
-    Place, Provider, RenameFlags, Result, SetAttr, SetTime, Timestamp, WriteOptions,
+    Attr, Call, Caller, Entry, Error, ErrorKind, FileHandle, FileType, LockTable, Name, NodeId, OpenFlags,
+    OpenNode, Place, Provider, RenameFlags, Result, SetAttr, SetTime, Timestamp, WriteOptions,
 };
 use fs9_testkit::Subject;
 use listing::Recorded;
@@ -59,6 +59,13 @@ pub(crate) enum Fault {
     LinksTouchMtime,
     ListedKindIsWrong,
     ListingIsNotCounted,
+    LockWaitsAreDeaf,
+    LockWaitsAreNone,
+    LocksAreIgnored,
+    LocksAreOfHandles,
+    LocksAreOfOneFamily,
+    LocksAreOfOneFile,
+    LocksCoverTheFile,
     MadeIsNotCounted,
     MissingIsFineToRemove,
     ModesLoseSpecialBits,
@@ -115,6 +122,7 @@ pub(crate) struct Faulty {
     fault: Fault,
     state: Mutex<State>,
     calls: AtomicU64,
+    locks: LockTable,
     /// The storage fails, and writes go nowhere.
     broken: Arc<AtomicBool>,
 }
@@ -137,7 +145,7 @@ impl Faulty {
         let broken = Arc::new(AtomicBool::new(false));
         let switch = broken.clone();
         let calls = AtomicU64::new(0);
-        let faulty = Faulty { inner, fault, state: Mutex::default(), calls, broken };
+        let faulty = Faulty { inner, fault, state: Mutex::default(), calls, locks: LockTable::new(), broken };
         Subject::new(faulty).broken_by(move || switch.store(true, Ordering::Release))
     }
 

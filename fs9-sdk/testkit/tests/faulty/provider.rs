@@ -3,9 +3,10 @@
 use super::listing::{Changing, Kept, Recorded};
 use super::{Fault, Faulty};
 use fs9_sdk::{
-    Attr, Call, Capabilities, CopyRange, DirEntry, DirSink, Entry, ErrorKind, FallocateMode, FileHandle,
-    FileType, Fill, IoctlReply, IoctlRequest, MAX_COOKIE, Name, NewNode, NodeId, OpenFlags, OpenNode, Opened,
-    Place, Provider, RenameFlags, Result, SetAttr, SetTime, StatFs, Whence, WriteOptions, XattrFlags,
+    Attr, Call, Cancellation, Capabilities, CopyRange, DirEntry, DirSink, Entry, ErrorKind, FallocateMode,
+    FileHandle, FileLock, FileType, Fill, IoctlReply, IoctlRequest, LOCK_END, LockFamily, LockKind,
+    LockOwner, MAX_COOKIE, Name, NewNode, NodeId, OpenFlags, OpenNode, Opened, Place, Provider, RenameFlags,
+    Result, SetAttr, SetLock, SetTime, StatFs, Whence, WriteOptions, XattrFlags,
 };
 use std::sync::atomic::Ordering;
 
@@ -142,7 +143,7 @@ impl Faulty {
 
 impl Provider for Faulty {
     fn capabilities(&self) -> Capabilities {
-        self.inner().capabilities()
+        Capabilities { locks: true, ..self.inner().capabilities() }
     }
 
     fn lookup(&self, call: &Call, parent: NodeId, name: Name<'_>) -> Result<Entry> {
@@ -617,6 +618,41 @@ impl Provider for Faulty {
             _ => {}
         }
         self.pass(self.inner().copy_file_range(call, range))
+    }
+
+    fn getlk(&self, _: &Call, file: OpenNode, owner: LockOwner, lock: FileLock) -> Result<FileLock> {
+        let file = self.real_file(file)?;
+        match self.fault {
+            Fault::LocksAreIgnored => Ok(FileLock { kind: LockKind::Unlock, ..lock }),
+            _ => Ok(self.locks.test(file.node, owner, lock)),
+        }
+    }
+
+    /// The provider below keeps no locks.
+    fn setlk(&self, call: &Call, file: OpenNode, change: SetLock) -> Result<()> {
+        let mut node = self.real_file(file)?.node;
+        let (mut call, mut change) = (call.clone(), change);
+        match self.fault {
+            Fault::LocksAreIgnored => return Ok(()),
+            Fault::LocksAreOfHandles => change.owner = LockOwner(file.handle.0),
+            Fault::LocksAreOfOneFile => node = NodeId::ROOT,
+            Fault::LocksAreOfOneFamily => change.family = LockFamily::Range,
+            Fault::LocksCoverTheFile => (change.lock.start, change.lock.end) = (0, LOCK_END),
+            Fault::LockWaitsAreNone => change.wait = false,
+            Fault::LockWaitsAreDeaf if change.wait => {
+                // It hears of the end only after a while.
+                let (ears, theirs) = (Cancellation::new(), call.cancellation.clone());
+                call.cancellation = ears.clone();
+                std::thread::spawn(move || {
+                    std::thread::sleep(std::time::Duration::from_secs(6));
+                    if theirs.is_cancelled() {
+                        ears.cancel();
+                    }
+                });
+            }
+            _ => {}
+        }
+        self.locks.set(&call, node, change)
     }
 
     fn ioctl(&self, call: &Call, file: OpenNode, request: IoctlRequest<'_>) -> Result<IoctlReply> {

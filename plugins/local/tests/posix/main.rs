@@ -7,6 +7,7 @@ mod generated;
 mod ground;
 mod identity;
 mod ioctls;
+mod locks;
 mod mounts;
 mod options;
 mod privileges;
