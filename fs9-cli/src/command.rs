@@ -32,6 +32,15 @@ only by root.
 
 Exit status, as of umount(8): 0 unmounted, 1 wrong invocation, 32 not unmounted, 64 some of several were unmounted.";
 
+/// What the page of `fs9 doctor` says before the options.
+const DOCTOR_ABOUT: &str = "Tell what this machine offers to a mount, what is off and how to turn it on.
+
+One finding a line: ok, off (a mount works without it) or problem, then what it is about, what was found, and what to do. \
+It changes nothing. As root it also asks the kernel what it offers; how a feature is known is said where there are several \
+ways. Mounts of fs9 whose daemon is gone or hangs are named, with how to clear them.
+
+Exit status: 0 a mount would work, 1 something stops mounting (the last line names it), 2 the system refused, 4 a bug.";
+
 /// Mounts directories, memory and more at one mount point.
 #[derive(Debug, Parser)]
 #[command(
@@ -57,6 +66,9 @@ pub(crate) enum Command {
     Umount(UmountArgs),
     /// Show all mounts of fs9, or the one at a mount point.
     Status(StatusArgs),
+    /// Tell what this machine offers to a mount and what is off.
+    #[command(long_about = DOCTOR_ABOUT)]
+    Doctor(DoctorArgs),
     /// Write the completions of a shell to standard output.
     Completions {
         /// The shell.
@@ -108,6 +120,17 @@ pub(crate) struct StatusArgs {
     /// Only the mount at this place.
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) mountpoint: Option<PathBuf>,
+}
+
+/// What `fs9 doctor` takes.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Write one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only ask the mount at this place, and tell the errno as exit status.
+    #[arg(long, hide = true, value_name = "MOUNTPOINT")]
+    pub(crate) ask: Option<PathBuf>,
 }
 
 /// What `fs9 man` takes.

@@ -9,6 +9,8 @@ mod configuration;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod ending;
 #[cfg(test)]
 mod lifecycle;

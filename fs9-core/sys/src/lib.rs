@@ -1,5 +1,5 @@
 //! System calls that fs9 needs and rustix lacks: file handles, identities of single threads, directory reading into a
-//! kept buffer, inode ioctls, becoming a daemon, and giving freed memory back.
+//! kept buffer, inode ioctls, a first ring, becoming a daemon, and giving freed memory back.
 //!
 //! Invariants: every function that can fail returns `io::Result`; one unsafe operation a block, with its reason; no policy.
 
@@ -9,6 +9,7 @@ mod daemon;
 mod directory;
 mod file_handle;
 mod inode_ioctl;
+mod io_uring;
 mod memory;
 
 pub use close::close;
@@ -18,4 +19,5 @@ pub use file_handle::{FILE_HANDLE_MAX, FileHandleBytes, open_by_handle, take_han
 pub use inode_ioctl::{
     ExtendedFlags, extended_flags, inode_flags, inode_version, set_extended_flags, set_inode_flags,
 };
+pub use io_uring::try_io_uring;
 pub use memory::{keep_large_allocations_apart, return_free_memory};
