@@ -101,6 +101,8 @@ fn mount_control(
         source: "fs9".to_owned(),
         provider: "control".to_owned(),
         hidden: true,
+        // Who reads the access log waits for lines.
+        reads_wait: true,
         ..MountOptions::default()
     };
     warn_of_shadowed(namespace);

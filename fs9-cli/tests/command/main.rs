@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod access_log;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod configuration;

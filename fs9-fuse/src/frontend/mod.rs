@@ -7,6 +7,7 @@
 //! Invariants: every request is answered exactly once; a panic of a provider is `EIO`; no lock is held across a call of
 //! a provider; what an answer promised to the kernel and nobody received is taken back.
 
+mod access_log;
 mod attributes;
 mod data;
 mod directories;
@@ -31,6 +32,7 @@ use crate::options::{FuseOptions, Passthrough, WantedLifetimes};
 use crate::reply::{EntryAnswer, Reply};
 use crate::view::{MountView, Views};
 use arc_swap::ArcSwap;
+use fs9_core::control::AccessLog;
 use fs9_core::{HandleId, HandleRegistry, Namespace, OriginId, PlaceId};
 use fs9_sdk::{
     Attr, Call, Entry, Error, ErrorKind, FileType, NodeId, Operation as OperationKind, Provider, Result,
@@ -55,6 +57,7 @@ pub struct Frontend {
     io_modes: IoModes,
     executions: Executions,
     counters: Counters,
+    access_log: Arc<AccessLog>,
     invalidator: Invalidator,
     /// `None` before there is a kernel and after it is gone.
     kernel_cache: Mutex<Option<Arc<dyn KernelCache>>>,
@@ -101,6 +104,7 @@ impl Frontend {
             io_modes: IoModes::new(),
             executions: Executions::default(),
             counters: Counters::default(),
+            access_log: Arc::default(),
             invalidator: Invalidator::default(),
             kernel_cache: Mutex::default(),
             places: Mutex::default(),
@@ -151,6 +155,8 @@ impl Frontend {
     /// Refuses to open anything from now on, or allows it again.
     pub fn refuse_opens(&self, refuse: bool) {
         self.refuses_opens.store(refuse, Ordering::Release);
+        // Whoever reads the log finds its end and closes it.
+        self.access_log.end(refuse);
     }
 
     /// Sets by which way the kernel's caches are invalidated; `None` when the kernel is gone.
@@ -174,14 +180,10 @@ impl Frontend {
     }
 
     /// Does what the kernel asks for and answers by `reply`.
-    pub fn dispatch<R: Reply>(
-        self: &Arc<Self>,
-        header: RequestHeader,
-        operation: Operation<'_>,
-        mut reply: R,
-    ) {
+    pub fn dispatch<R: Reply>(self: &Arc<Self>, header: RequestHeader, operation: Operation<'_>, reply: R) {
         let kind = operation.kind();
         self.counters.count(kind);
+        let mut reply = self.logged(&header, &operation, reply);
         let mounts_changed = self.invalidator.submitted();
         if let Some(view) = self.view_that_may_block(&header, &operation) {
             return self.dispatch_pooled(&view, header, operation.into_owned(), reply);
@@ -203,7 +205,7 @@ impl Frontend {
     /// Takes back lookups of inodes. There is no answer.
     pub fn forget(&self, ino: Ino, count: u64) {
         self.counters.count(OperationKind::Forget);
-        self.take_back(ino, count);
+        self.forget_logged(ino, count);
     }
 
     /// Ends everything that is still open and forgets every inode, when the kernel is gone.
