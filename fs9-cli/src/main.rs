@@ -25,6 +25,7 @@ mod providers;
 mod remount;
 mod source;
 mod status;
+mod top;
 mod umount;
 
 use clap::FromArgMatches as _;
@@ -64,6 +65,7 @@ fn run(arguments: &[OsString], environment: &Environment) -> Outcome<ExitCode> {
         Command::Mount(arguments) => mount::run(&arguments, environment)?,
         Command::Umount(arguments) => umount::run(&arguments)?,
         Command::Status(arguments) => status::run(&arguments)?,
+        Command::Top(arguments) => top::run(&arguments)?,
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Completions { shell } => manual::completions(shell)?,
         Command::Man(arguments) => manual::run(&arguments)?,

@@ -5,12 +5,17 @@
 mod record;
 mod text;
 
+#[cfg(test)]
+pub(crate) use record::PathRecord;
+pub(crate) use record::{MountRecord, OperationRecord, ProviderRecord, State};
+pub(crate) use text::duration;
+
 use crate::command::StatusArgs;
 use crate::fault::{Fault, Outcome, Status};
 use crate::manual::print;
 use crate::mountinfo::{self, MountLine};
 use crate::umount;
-use record::{MountRecord, ProviderRecord, State, StatusRecord};
+use record::StatusRecord;
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::io;
@@ -69,7 +74,7 @@ fn ask(lines: Vec<MountLine>) -> Vec<MountRecord> {
 }
 
 /// Reads what one mount tells.
-fn record_of(line: &MountLine) -> MountRecord {
+pub(crate) fn record_of(line: &MountLine) -> MountRecord {
     let control = line.mountpoint.join(".fs9");
     let mut record = MountRecord::new(line, State::Serving);
     match fill(&mut record, &control) {

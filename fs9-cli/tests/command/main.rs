@@ -26,3 +26,5 @@ mod remount;
 mod scratch;
 #[cfg(test)]
 mod status;
+#[cfg(test)]
+mod top;

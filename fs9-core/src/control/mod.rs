@@ -16,7 +16,7 @@
 //! | `version` | the version of fs9 |
 //! | `mounts` | mount, origin, path, provider, source, `ro` or `rw`, uses (open files), what forbids passthrough: a layer, `provider`, or a word of the frontend |
 //! | `providers` | origin, provider, source, `inline` or `may-block`, threads, queued calls, calls over 10 s, calls timed out, calls refused because the queue was full |
-//! | `stats` | origin, operation, calls, errors, mean, 50th, 90th, 99th and 99.9th percentile, maximum of the latency (ns) |
+//! | `stats` | origin, operation, calls, errors, mean, 50th, 90th, 99th and 99.9th percentile, maximum, sum of the latencies (ns) |
 //! | `handles` | handle, mount, node, `r`, `w`, `rw` or `dir`, process that opened it |
 //! | `accesslog` | not fields: see [`AccessRecord`]; each request of the kernel while it is open, except those on `.fs9` |
 //! | `ctl` | `ok` or the name of an errno, then the answer to the reader's last command; empty if there was none |

@@ -99,7 +99,7 @@ pub(super) fn stats(table: &MountTable) -> Vec<u8> {
             for fraction in [0.5, 0.9, 0.99, 0.999, 1.0] {
                 lines.field(nanoseconds(latencies.percentile(fraction)));
             }
-            lines.end();
+            lines.field(latencies.total().as_nanos()).end();
         }
     }
     lines.0

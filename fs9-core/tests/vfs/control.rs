@@ -153,8 +153,9 @@ fn stats_tell_calls_errors_and_rising_percentiles() {
     let fields: Vec<&str> = stats.trim_end().split('\t').collect();
     assert_eq!(fields[..4], ["1", Operation::Lookup.name(), "3", "1"]);
     let latencies: Vec<u64> = fields[4..].iter().map(|field| field.parse().unwrap()).collect();
-    assert_eq!(latencies.len(), 6);
-    assert!(latencies[1..].is_sorted() && latencies[0] <= latencies[5], "{latencies:?}");
+    assert_eq!(latencies.len(), 7);
+    assert!(latencies[1..6].is_sorted() && latencies[0] <= latencies[5], "{latencies:?}");
+    assert_eq!(latencies[6] / 3, latencies[0], "the sum of three calls and their mean");
 }
 
 #[test]
