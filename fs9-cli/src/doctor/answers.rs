@@ -28,6 +28,8 @@ pub(super) enum Answer {
     Silent,
     /// It could not be asked.
     Unknown,
+    /// It is another user's, for whom the kernel answers by itself.
+    Closed,
 }
 
 /// Does a child's work: asks one mount, and tells the errno as exit status.
@@ -40,14 +42,22 @@ pub(super) fn ask_here(mountpoint: &Path) -> ExitCode {
 
 /// Asks all mounts at the same time.
 pub(super) fn ask(mounts: &[MountLine]) -> Vec<Answer> {
-    let mut children: Vec<io::Result<Child>> = mounts.iter().map(|mount| start(&mount.mountpoint)).collect();
+    let uid = rustix::process::geteuid().as_raw();
+    let child = |mount: &MountLine| lets_in(mount, uid).then(|| start(&mount.mountpoint));
+    let mut children: Vec<Option<io::Result<Child>>> = mounts.iter().map(child).collect();
     let deadline = Instant::now() + PATIENCE;
-    let answer = |child: &mut io::Result<Child>| match child {
-        Ok(child) => answer_of(child, deadline),
+    let answer = |child: &mut Option<io::Result<Child>>| match child {
+        None => Answer::Closed,
+        Some(Ok(child)) => answer_of(child, deadline),
         // A machine without /dev/null or room for a process has worse findings.
-        Err(_) => Answer::Unknown,
+        Some(Err(_)) => Answer::Unknown,
     };
     children.iter_mut().map(answer).collect()
+}
+
+/// Tells whether the kernel passes a user's requests on to a mount.
+fn lets_in(mount: &MountLine, uid: u32) -> bool {
+    mount.has_option("allow_other") || mount.owner().is_none_or(|owner| owner == uid)
 }
 
 fn start(mountpoint: &Path) -> io::Result<Child> {
@@ -98,7 +108,9 @@ pub(super) fn findings(mounts: &[MountLine], answers: &[Answer]) -> Vec<Finding>
                     abort_file(mount)
                 )),
             Answer::Unknown => Finding::off(TOPIC, format!("{place} could not be asked"))
-                .advise("ask as the user who mounted it, or as root"),
+                .advise("look at it with fs9 status"),
+            Answer::Closed => Finding::off(TOPIC, format!("{place} is closed to this user"))
+                .advise("ask as the user who mounted it"),
         }
     };
     mounts.iter().zip(answers).map(finding).collect()
@@ -112,7 +124,7 @@ fn abort_file(mount: &MountLine) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, findings, meaning};
+    use super::{Answer, findings, lets_in, meaning};
     use crate::doctor::finding::State;
     use crate::mountinfo::MountLine;
     use rustix::io::Errno;
@@ -138,7 +150,16 @@ mod tests {
         assert!(dead.state == State::Problem && !dead.stops_mounting);
         assert!(finding(Answer::Silent).line().contains("echo 1 > /sys/fs/fuse/connections/39/abort"));
         assert_eq!(finding(Answer::Unknown).state, State::Off);
+        assert!(finding(Answer::Closed).line().ends_with("ask as the user who mounted it"));
         assert_eq!(findings(&[], &[])[0].line(), "ok       mount: no mount of fs9");
+    }
+
+    #[test]
+    fn only_mounts_that_let_one_in_are_asked() {
+        let with = |options: &str| MountLine { super_options: options.into(), ..mount() };
+        assert!(lets_in(&with("rw,user_id=7,group_id=7"), 7));
+        assert!(!lets_in(&with("rw,user_id=7,group_id=7"), 0), "not even root");
+        assert!(lets_in(&with("rw,user_id=7,group_id=7,allow_other"), 8));
     }
 
     #[test]

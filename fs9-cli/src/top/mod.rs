@@ -25,7 +25,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 /// How often to look whether the mount is still there, while waiting for the next page.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// How long a first look may take.
+/// How long a look may take before the mount is said not to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Shows what a mount does until it is told to end.
@@ -130,7 +130,8 @@ impl Top {
             }
             due = Instant::now() + arguments.delay;
             self.sampler.begin();
-            match self.next_event(due) {
+            // On a busy machine a look may take longer than a short interval; then the page is late.
+            match self.next_event(Instant::now() + arguments.delay.max(PATIENCE)) {
                 Event::Signal => return Ok(End::Done),
                 Event::Timeout => screen.show(&page::lines(&self.sampler.silent(), &[], &now()))?,
                 Event::Sample(sample) if !self.is_there(&sample.record) => return Ok(End::Vanished),
