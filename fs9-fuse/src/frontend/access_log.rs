@@ -14,9 +14,6 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-/// On nobody's behalf: the kernel tells no caller of a forget.
-const KERNEL: Caller = Caller { uid: 0, gid: 0, pid: 0, umask: 0 };
-
 /// A reply whose answer goes through the log, if somebody reads it.
 pub(super) struct Logged<R> {
     reply: R,
@@ -85,7 +82,8 @@ impl Frontend {
             return self.take_back(ino, count);
         }
         let name = OperationKind::Forget.name();
-        let record = AccessRecord::begin(&KERNEL, name, ino.0, Argument::None);
+        // The kernel tells no caller of a forget.
+        let record = AccessRecord::begin(&Caller::ROOT, name, ino.0, Argument::None);
         self.take_back(ino, count);
         self.access_log.append(record.end(Ok(())));
     }

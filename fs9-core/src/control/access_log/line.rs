@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_line_tells_time_caller_operation_inode_argument_result_and_seconds() {
-        let caller = Caller { uid: 1000, gid: 100, pid: 42, umask: 0 };
+        let caller = Caller { uid: 1000, gid: 100, pid: 42, ..Caller::ROOT };
         let line =
             AccessRecord::begin(&caller, "lookup", 7, Argument::Name(b"a b\n")).end(Err(ErrorKind::NotFound));
         let line = String::from_utf8(line.to_vec()).unwrap();
