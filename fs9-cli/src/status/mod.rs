@@ -74,7 +74,7 @@ fn ask(lines: Vec<MountLine>) -> Vec<MountRecord> {
 }
 
 /// Reads what one mount tells.
-pub(crate) fn record_of(line: &MountLine) -> MountRecord {
+fn record_of(line: &MountLine) -> MountRecord {
     let control = line.mountpoint.join(".fs9");
     let mut record = MountRecord::new(line, State::Serving);
     match fill(&mut record, &control) {

@@ -1,7 +1,7 @@
 //! What `fs9 status` knows of a mount; its JSON form is what scripts rely on: fields are added, not changed.
 
 use crate::mountinfo::MountLine;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
@@ -12,7 +12,7 @@ pub(crate) struct StatusRecord {
 }
 
 /// Whether a mount's daemon answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
     /// It does.
@@ -28,7 +28,7 @@ pub(crate) enum State {
 }
 
 /// One mount.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct MountRecord {
     pub(crate) mountpoint: String,
     pub(crate) source: String,
@@ -63,7 +63,7 @@ impl MountRecord {
 }
 
 /// One path of a mount: a provider's tree or a bind of it. Names are escaped as in `/proc/mounts`.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct PathRecord {
     pub(crate) path: String,
     pub(crate) origin: u64,
@@ -77,7 +77,7 @@ pub(crate) struct PathRecord {
 }
 
 /// One provider.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct ProviderRecord {
     pub(crate) origin: u64,
     pub(crate) provider: String,
@@ -93,7 +93,7 @@ pub(crate) struct ProviderRecord {
 }
 
 /// One operation of a provider; latencies are nanoseconds.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct OperationRecord {
     pub(crate) operation: String,
     pub(crate) calls: u64,

@@ -25,8 +25,8 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 /// How often to look whether the mount is still there, while waiting for the next page.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// How long a look may take before the mount is said not to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a look may take before the mount is said not to answer: longer than `fs9 status` waits.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Shows what a mount does until it is told to end.
 ///
@@ -35,9 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) fn run(arguments: &TopArgs) -> Outcome<()> {
     let line = chosen(arguments)?;
     let refused = |error: io::Error| Fault::new(Status::System, format!("top: {error}"));
-    // Before there is a thread, so that all have the signals blocked.
     let signals = EndingSignals::take().map_err(refused)?;
-    let mut top = Top { sampler: Sampler::start(&line).map_err(refused)?, line, signals };
+    let mut top = Top { sampler: Sampler::new(line.clone()), line, signals };
     let Some(first) = top.first()? else { return Ok(()) };
     let is_batch = arguments.batch || !io::stdout().is_terminal();
     let mut screen =
@@ -50,7 +49,7 @@ pub(crate) fn run(arguments: &TopArgs) -> Outcome<()> {
         }
         Ok(End::Done) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Fault::new(Status::System, format!("top: standard output: {error}"))),
+        Err(error) => Err(refused(error)),
     }
 }
 
@@ -101,7 +100,7 @@ impl Top {
     /// Takes the first look; nothing if a signal came first.
     fn first(&mut self) -> Outcome<Option<Sample>> {
         let place = self.line.mountpoint.display().to_string();
-        self.sampler.begin();
+        self.sampler.begin().map_err(|error| Fault::new(Status::System, format!("top: {error}")))?;
         let refused = |why: &str| Err(Fault::mount(format!("top: {place}: {why}")));
         match self.next_event(Instant::now() + PATIENCE) {
             Event::Signal => Ok(None),
@@ -129,7 +128,7 @@ impl Top {
                 Waited::Due => {}
             }
             due = Instant::now() + arguments.delay;
-            self.sampler.begin();
+            self.sampler.begin()?;
             // On a busy machine a look may take longer than a short interval; then the page is late.
             match self.next_event(Instant::now() + arguments.delay.max(PATIENCE)) {
                 Event::Signal => return Ok(End::Done),
@@ -187,10 +186,9 @@ impl Top {
             if left.is_zero() {
                 return Event::Timeout;
             }
-            let mut fds = [
-                PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
-                PollFd::from_borrowed_fd(self.sampler.as_fd(), PollFlags::IN),
-            ];
+            let descriptors = [Some(self.signals.as_fd()), self.sampler.descriptor()];
+            let wanted = |descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN);
+            let mut fds: Vec<PollFd<'_>> = descriptors.into_iter().flatten().map(wanted).collect();
             let timeout = Timespec::try_from(left).ok();
             // An interrupted wait is as good as one that ended.
             let _woken = poll(&mut fds, timeout.as_ref());

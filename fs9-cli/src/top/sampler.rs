@@ -1,13 +1,15 @@
-//! Looks at a mount on a thread of its own, so that a daemon that hangs holds up neither pages nor Ctrl-C.
+//! Looks at a mount by a process of its own, `fs9 status --json`.
 //!
-//! Invariant: at most one look is under way.
+//! A request to a daemon that hangs cannot be interrupted, not even by SIGKILL once the daemon has read it; a process with
+//! such a request does not end. Another process is left behind with it. Invariant: at most one look is under way.
 
 use crate::mountinfo::MountLine;
-use crate::status::{MountRecord, State, record_of};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::pipe::{PipeFlags, pipe_with};
+use crate::status::{MountRecord, State};
+use rustix::fd::{AsFd as _, BorrowedFd};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 /// What a look saw, and when.
@@ -19,60 +21,108 @@ pub(super) struct Sample {
 /// Looks at one mount.
 pub(super) struct Sampler {
     line: MountLine,
-    requests: Sender<()>,
-    samples: Receiver<Sample>,
-    /// Has a byte for each sample.
-    ready: OwnedFd,
-    is_under_way: bool,
+    look: Option<Look>,
+}
+
+/// A look that is under way.
+struct Look {
+    child: Child,
+    answer: ChildStdout,
+    said: Vec<u8>,
 }
 
 impl Sampler {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// What the system refuses.
-    pub(super) fn start(line: &MountLine) -> io::Result<Sampler> {
-        let (requests, inbox) = channel();
-        let (outbox, samples) = channel();
-        let (ready, bell) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        let looked_at = line.clone();
-        std::thread::Builder::new().name("fs9-sampler".into()).spawn(move || {
-            for () in inbox {
-                let record = record_of(&looked_at);
-                let sample = Sample { record, taken: Instant::now() };
-                // Both fail when nobody waits any more.
-                if outbox.send(sample).is_err() || rustix::io::write(&bell, b"!").is_err() {
-                    break;
-                }
-            }
-        })?;
-        Ok(Sampler { line: line.clone(), requests, samples, ready, is_under_way: false })
+    /// Returns one that has not looked yet.
+    pub(super) fn new(line: MountLine) -> Sampler {
+        Sampler { line, look: None }
     }
 
     /// Begins a look, unless one is under way.
-    pub(super) fn begin(&mut self) {
-        if !self.is_under_way {
-            self.is_under_way = self.requests.send(()).is_ok();
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        if self.look.is_some() {
+            return Ok(());
         }
+        let mut command = Command::new("/proc/self/exe");
+        command.args(["status", "--json", "--"]).arg(&self.line.mountpoint);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let answer = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        rustix::fs::fcntl_setfl(&answer, OFlags::NONBLOCK)?;
+        self.look = Some(Look { child, answer, said: Vec::new() });
+        Ok(())
     }
 
     /// Returns what the look saw, if it is done.
     pub(super) fn take(&mut self) -> Option<Sample> {
-        let sample = self.samples.try_recv().ok()?;
-        self.is_under_way = false;
-        // The bell rings after the sample was sent, so that it may ring once more for nothing.
-        let _nothing = rustix::io::read(&self.ready, &mut [0; 8]);
-        Some(sample)
+        let look = self.look.as_mut()?;
+        if !look.is_done() {
+            return None;
+        }
+        let mut look = self.look.take()?;
+        // All of its threads have ended, since they held the pipe.
+        let _status = look.child.wait();
+        let record = record_of(&look.said).unwrap_or_else(|| self.silent());
+        Some(Sample { record, taken: Instant::now() })
     }
 
     /// Returns what is known of a mount that does not answer.
     pub(super) fn silent(&self) -> MountRecord {
         MountRecord::new(&self.line, State::Silent)
     }
+
+    /// Returns what becomes readable when the look goes on.
+    pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.look.as_ref().map(|look| look.answer.as_fd())
+    }
 }
 
-impl AsFd for Sampler {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.ready.as_fd()
+impl Look {
+    /// Takes what was said so far, and returns whether that is all.
+    fn is_done(&mut self) -> bool {
+        let mut buffer = [0; 16 << 10];
+        loop {
+            match rustix::io::read(&self.answer, &mut buffer) {
+                Ok(0) => return true,
+                Ok(length) => self.said.extend_from_slice(buffer.get(..length).unwrap_or_default()),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return false,
+                Err(_) => return true,
+            }
+        }
+    }
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        // It may have ended, and if it hangs it ends with its request.
+        let _ended = self.child.kill();
+    }
+}
+
+/// Reads the mount out of what `fs9 status --json` says.
+fn record_of(said: &[u8]) -> Option<MountRecord> {
+    let mut status: serde_json::Value = serde_json::from_slice(said).ok()?;
+    let mount = status.get_mut("mounts")?.get_mut(0)?.take();
+    serde_json::from_value(mount).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::record_of;
+    use crate::status::State;
+    use crate::top::rates::tests::mount;
+
+    #[test]
+    fn the_answer_of_status_is_read_and_anything_else_is_none() {
+        let mount = mount(7, &[("lookup", 5, 1, 900)]);
+        let said = serde_json::json!({ "version": "0", "mounts": [mount] }).to_string();
+        let record = record_of(said.as_bytes()).unwrap();
+        assert_eq!((record.state, record.handles), (State::Serving, Some(3)));
+        assert_eq!(record.providers, mount.providers);
+        for said in ["", "{}", "{\"mounts\":[]}", "{\"mounts\":[{}]}", "fs9: status: x"] {
+            assert!(record_of(said.as_bytes()).is_none(), "{said}");
+        }
     }
 }

@@ -67,7 +67,7 @@ fn a_stale_mount_is_a_problem_with_the_command_that_clears_it() {
 fn a_mount_that_hangs_is_named_and_holds_nothing_up() {
     let scratch = Scratch::new();
     let server = scratch.serve("memory:");
-    server.signal(Signal::STOP);
+    server.stop();
     let started = Instant::now();
     let json = succeed(&mut fs9(&["doctor", "--json"]));
     server.signal(Signal::CONT);

@@ -57,7 +57,7 @@ fn it_ends_when_it_is_interrupted_also_while_the_daemon_hangs() {
     let server = scratch.serve("memory:");
     let mut top = start(&scratch, &["-d", "0.1"]);
     wait_until("there is a page", || page(&scratch).contains("calls/s"));
-    server.signal(Signal::STOP);
+    server.stop();
     wait_until("it sees that nobody answers", || page(&scratch).contains(": not answering ("));
     let started = Instant::now();
     interrupt(&top);
