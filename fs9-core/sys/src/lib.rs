@@ -1,5 +1,5 @@
 //! System calls that fs9 needs and rustix lacks: file handles, identities of single threads, directory reading into a
-//! kept buffer, inode ioctls, a first ring, becoming a daemon, and giving freed memory back.
+//! kept buffer, inode ioctls, becoming a daemon, and giving freed memory back.
 //!
 //! Invariants: every function that can fail returns `io::Result`; one unsafe operation a block, with its reason; no policy.
 

@@ -57,7 +57,6 @@ pub struct Frontend {
     io_modes: IoModes,
     executions: Executions,
     counters: Counters,
-    access_log: Arc<AccessLog>,
     invalidator: Invalidator,
     /// `None` before there is a kernel and after it is gone.
     kernel_cache: Mutex<Option<Arc<dyn KernelCache>>>,
@@ -74,6 +73,7 @@ pub struct Frontend {
     forgotten: AtomicU64,
     /// The times of synthetic directories.
     started: Timestamp,
+    access_log: Arc<AccessLog>,
     owner: (u32, u32),
 }
 
@@ -104,7 +104,6 @@ impl Frontend {
             io_modes: IoModes::new(),
             executions: Executions::default(),
             counters: Counters::default(),
-            access_log: Arc::default(),
             invalidator: Invalidator::default(),
             kernel_cache: Mutex::default(),
             places: Mutex::default(),
@@ -115,6 +114,7 @@ impl Frontend {
             selinux: xattrs::has_selinux(),
             forgotten: AtomicU64::new(0),
             started: Timestamp::now(),
+            access_log: Arc::default(),
             owner,
         });
         frontend.follow_mounts();
