@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod control;
 mod daemon;
+mod doctor;
 mod environment;
 mod fault;
 mod holders;
@@ -24,6 +25,7 @@ mod providers;
 mod remount;
 mod source;
 mod status;
+mod top;
 mod umount;
 
 use clap::FromArgMatches as _;
@@ -63,6 +65,8 @@ fn run(arguments: &[OsString], environment: &Environment) -> Outcome<ExitCode> {
         Command::Mount(arguments) => mount::run(&arguments, environment)?,
         Command::Umount(arguments) => umount::run(&arguments)?,
         Command::Status(arguments) => status::run(&arguments)?,
+        Command::Top(arguments) => top::run(&arguments)?,
+        Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Completions { shell } => manual::completions(shell)?,
         Command::Man(arguments) => manual::run(&arguments)?,
     }

@@ -78,6 +78,12 @@ pub(crate) fn on_top<'a>(lines: &'a [MountLine], mountpoint: &Path) -> Option<&'
     lines.iter().rev().find(|line| line.mountpoint == mountpoint)
 }
 
+/// Returns our mounts that can be seen: not those that another one covers.
+pub(crate) fn visible_of_fs9(lines: &[MountLine]) -> Vec<MountLine> {
+    let is_on_top = |line: &&MountLine| on_top(lines, &line.mountpoint).is_some_and(|top| top.id == line.id);
+    lines.iter().filter(|line| line.is_fs9()).filter(is_on_top).cloned().collect()
+}
+
 /// Undoes the kernel's octal escapes (`\040` for a blank).
 fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());

@@ -59,7 +59,7 @@ fn check_device() -> Outcome<()> {
 }
 
 /// Reads `fuse.conf`: the permission is a line of its own.
-fn users_may_allow_other(conf: &str) -> bool {
+pub(crate) fn users_may_allow_other(conf: &str) -> bool {
     conf.lines().any(|line| line.trim() == "user_allow_other")
 }
 

@@ -11,6 +11,8 @@ const FLUSHING_FACTOR: u32 = 4;
 pub struct Deadlines {
     /// `None`: calls take as long as they need.
     limit: Option<Duration>,
+    /// Reads have no limit and are expected to wait.
+    reads_wait: bool,
 }
 
 impl Deadlines {
@@ -22,14 +24,25 @@ impl Deadlines {
                 Execution::Inline => None,
                 Execution::MayBlock => Some(timeout),
             },
+            reads_wait: false,
         }
+    }
+
+    /// Returns the same limits, but for reads that wait by nature, or not.
+    #[must_use]
+    pub fn with_waiting_reads(self, reads_wait: bool) -> Deadlines {
+        Deadlines { reads_wait, ..self }
+    }
+
+    fn waits(&self, operation: Operation) -> bool {
+        operation == Operation::Poll || (operation == Operation::Read && self.reads_wait)
     }
 
     /// Returns how long this operation may take.
     pub fn limit(&self, operation: Operation) -> Option<Duration> {
-        use Operation::{Flush, Fsync, Fsyncdir, Poll, Release};
+        use Operation::{Flush, Fsync, Fsyncdir, Release};
         match operation {
-            Poll => None,
+            _ if self.waits(operation) => None,
             Fsync | Fsyncdir | Flush | Release => Some(self.limit?.saturating_mul(FLUSHING_FACTOR)),
             _ => self.limit,
         }
@@ -37,7 +50,7 @@ impl Deadlines {
 
     /// Returns the deadline of a call that begins now.
     pub fn of(&self, operation: Operation) -> Deadline {
-        if operation == Operation::Poll {
+        if self.waits(operation) {
             return Deadline::Wait;
         }
         // A limit beyond what the clock can represent is none.
@@ -80,6 +93,13 @@ mod tests {
         for execution in [Execution::Inline, Execution::MayBlock] {
             assert_eq!(Deadlines::new(execution, TIMEOUT).of(Operation::Poll), Deadline::Wait);
         }
+    }
+
+    #[test]
+    fn reads_wait_only_where_that_is_said() {
+        let deadlines = Deadlines::new(Execution::MayBlock, TIMEOUT).with_waiting_reads(true);
+        assert_eq!((deadlines.of(Operation::Read), deadlines.limit(Operation::Read)), (Deadline::Wait, None));
+        assert_eq!(deadlines.limit(Operation::Write), Some(TIMEOUT));
     }
 
     #[test]

@@ -59,6 +59,11 @@ impl Latencies {
         self.counts.iter().sum()
     }
 
+    /// Returns how long all calls took together.
+    pub fn total(&self) -> Duration {
+        Duration::from_nanos(self.total_ns)
+    }
+
     /// Returns the mean, or `None` without calls.
     pub fn mean(&self) -> Option<Duration> {
         Some(Duration::from_nanos(self.total_ns.checked_div(self.count())?))

@@ -67,7 +67,8 @@ impl Mount {
         options: MountOptions,
         root_hold: Option<Arc<NodeHold>>,
     ) -> Mount {
-        let deadlines = Deadlines::new(served.capabilities.execution, options.call_timeout);
+        let deadlines = Deadlines::new(served.capabilities.execution, options.call_timeout)
+            .with_waiting_reads(options.reads_wait);
         let root = root_hold.as_ref().map_or(NodeId::ROOT, |hold| hold.node);
         Mount { id, path, root, served, options, deadlines, uses: AtomicU64::new(0), root_hold }
     }

@@ -23,6 +23,8 @@ pub struct MountOptions {
     pub queue_max: usize,
     /// The most time that a call into a provider that may block may take.
     pub call_timeout: Duration,
+    /// Reads wait by nature, as those of streams, and have no time limit; they can be cancelled.
+    pub reads_wait: bool,
 }
 
 /// Enough to keep a remote service busy, few enough that 100 hung providers are only 1,600 sleeping threads.
@@ -47,6 +49,7 @@ impl Default for MountOptions {
             threads_max: THREADS_MAX_DEFAULT,
             queue_max: QUEUE_MAX_DEFAULT,
             call_timeout: CALL_TIMEOUT_DEFAULT,
+            reads_wait: false,
         }
     }
 }

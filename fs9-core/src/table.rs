@@ -279,7 +279,8 @@ mod tests {
 
     /// A real provider that is never called here.
     fn nobody() -> Arc<dyn Provider> {
-        struct NoCommands;
+        #[derive(Default)]
+        struct NoCommands(Arc<crate::control::AccessLog>);
         impl crate::control::Commands for NoCommands {
             fn run(&self, _: fs9_sdk::Caller, _: &[u8]) -> fs9_sdk::Result<String> {
                 Ok(String::new())
@@ -289,9 +290,12 @@ mod tests {
             fn open_handles(&self) -> Vec<crate::control::OpenHandle> {
                 Vec::new()
             }
+            fn access_log(&self) -> &Arc<crate::control::AccessLog> {
+                &self.0
+            }
         }
         let options = crate::control::ControlOptions { version: String::new(), uid: 0, gid: 0 };
-        let (namespace, nothing) = (crate::Namespace::new(), Arc::new(NoCommands));
+        let (namespace, nothing) = (crate::Namespace::new(), Arc::new(NoCommands::default()));
         let control =
             crate::control::ControlProvider::new(&namespace, options, Arc::clone(&nothing) as _, nothing);
         Arc::new(control)

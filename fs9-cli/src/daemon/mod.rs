@@ -12,6 +12,7 @@ mod report;
 mod signals;
 
 pub(crate) use report::Reporter;
+pub(crate) use signals::EndingSignals;
 
 use crate::assemble;
 use crate::control::Control;
@@ -27,7 +28,6 @@ use fs9_core::{MountOptions, Namespace, PlaceId};
 use fs9_fuse::{FuseOptions, Session, SessionHandle};
 use fs9_sdk::{Call, Caller, Name};
 use rustix::process::{getegid, geteuid};
-use signals::EndingSignals;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
@@ -101,6 +101,8 @@ fn mount_control(
         source: "fs9".to_owned(),
         provider: "control".to_owned(),
         hidden: true,
+        // Who reads the access log waits for lines.
+        reads_wait: true,
         ..MountOptions::default()
     };
     warn_of_shadowed(namespace);

@@ -1,4 +1,4 @@
-//! The signals that end a daemon, as something to wait for.
+//! The signals that end a daemon, or a command that goes on until then, as something to wait for.
 //!
 //! Invariant: they are blocked before any thread exists, so that every thread inherits the mask and only the one who
 //! reads the descriptor takes them.
@@ -8,16 +8,16 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// The signals that end a daemon.
+/// The signals that end a daemon or a command.
 #[derive(Debug)]
-pub(super) struct EndingSignals(SignalFd);
+pub(crate) struct EndingSignals(SignalFd);
 
 impl EndingSignals {
     /// Takes SIGTERM, SIGINT and SIGHUP from now on.
     ///
     /// # Errors
     /// What the system refuses.
-    pub(super) fn take() -> io::Result<EndingSignals> {
+    pub(crate) fn take() -> io::Result<EndingSignals> {
         let mut signals = SigSet::empty();
         [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().for_each(|signal| signals.add(signal));
         signals.thread_block()?;
@@ -25,7 +25,7 @@ impl EndingSignals {
     }
 
     /// Returns whether a signal has come, and takes it.
-    pub(super) fn has_come(&self) -> bool {
+    pub(crate) fn has_come(&self) -> bool {
         matches!(self.0.read_signal(), Ok(Some(_)))
     }
 }

@@ -5,12 +5,17 @@
 mod record;
 mod text;
 
+#[cfg(test)]
+pub(crate) use record::PathRecord;
+pub(crate) use record::{MountRecord, OperationRecord, ProviderRecord, State};
+pub(crate) use text::duration;
+
 use crate::command::StatusArgs;
 use crate::fault::{Fault, Outcome, Status};
 use crate::manual::print;
 use crate::mountinfo::{self, MountLine};
 use crate::umount;
-use record::{MountRecord, ProviderRecord, State, StatusRecord};
+use record::StatusRecord;
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::io;
@@ -44,9 +49,7 @@ pub(crate) fn run(arguments: &StatusArgs) -> Outcome<()> {
 fn all_mounts() -> Outcome<Vec<MountLine>> {
     let lines = mountinfo::read()
         .map_err(|error| Fault::new(Status::System, format!("status: /proc/self/mountinfo: {error}")))?;
-    let on_top =
-        |line: &&MountLine| mountinfo::on_top(&lines, &line.mountpoint).is_some_and(|top| top.id == line.id);
-    Ok(lines.iter().filter(|line| line.is_fs9()).filter(on_top).cloned().collect())
+    Ok(mountinfo::visible_of_fs9(&lines))
 }
 
 /// Asks all mounts at the same time; the threads of those that do not answer end with this process.

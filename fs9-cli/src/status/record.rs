@@ -1,20 +1,20 @@
 //! What `fs9 status` knows of a mount; its JSON form is what scripts rely on: fields are added, not changed.
 
 use crate::mountinfo::MountLine;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
-pub(super) struct StatusRecord {
+pub(crate) struct StatusRecord {
     /// The version of this command.
-    pub(super) version: &'static str,
-    pub(super) mounts: Vec<MountRecord>,
+    pub(crate) version: &'static str,
+    pub(crate) mounts: Vec<MountRecord>,
 }
 
 /// Whether a mount's daemon answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum State {
+pub(crate) enum State {
     /// It does.
     Serving,
     /// It does, but the mount was made with `nocontrol`.
@@ -28,26 +28,26 @@ pub(super) enum State {
 }
 
 /// One mount.
-#[derive(Debug, Serialize)]
-pub(super) struct MountRecord {
-    pub(super) mountpoint: String,
-    pub(super) source: String,
-    pub(super) state: State,
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct MountRecord {
+    pub(crate) mountpoint: String,
+    pub(crate) source: String,
+    pub(crate) state: State,
     /// As in `/proc/self/mountinfo`.
-    pub(super) options: String,
+    pub(crate) options: String,
     /// The user who mounted it.
-    pub(super) uid: Option<u32>,
+    pub(crate) uid: Option<u32>,
     /// The version of the daemon.
-    pub(super) version: Option<String>,
+    pub(crate) version: Option<String>,
     /// How many files and directories are open.
-    pub(super) handles: Option<usize>,
-    pub(super) mounts: Vec<PathRecord>,
-    pub(super) providers: Vec<ProviderRecord>,
+    pub(crate) handles: Option<usize>,
+    pub(crate) mounts: Vec<PathRecord>,
+    pub(crate) providers: Vec<ProviderRecord>,
 }
 
 impl MountRecord {
     /// Returns what the kernel alone knows.
-    pub(super) fn new(line: &MountLine, state: State) -> MountRecord {
+    pub(crate) fn new(line: &MountLine, state: State) -> MountRecord {
         MountRecord {
             mountpoint: line.mountpoint.display().to_string(),
             source: line.source.display().to_string(),
@@ -63,45 +63,49 @@ impl MountRecord {
 }
 
 /// One path of a mount: a provider's tree or a bind of it. Names are escaped as in `/proc/mounts`.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct PathRecord {
-    pub(super) path: String,
-    pub(super) origin: u64,
-    pub(super) provider: String,
-    pub(super) source: String,
-    pub(super) read_only: bool,
+#[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct PathRecord {
+    pub(crate) path: String,
+    pub(crate) origin: u64,
+    pub(crate) provider: String,
+    pub(crate) source: String,
+    pub(crate) read_only: bool,
     /// How many files are open.
-    pub(super) uses: u64,
+    pub(crate) uses: u64,
     /// The layer or option that keeps reads and writes from passing the daemon by.
-    pub(super) passthrough_withdrawn_by: Option<String>,
+    pub(crate) passthrough_withdrawn_by: Option<String>,
 }
 
 /// One provider.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct ProviderRecord {
-    pub(super) origin: u64,
-    pub(super) provider: String,
-    pub(super) source: String,
-    pub(super) execution: String,
-    pub(super) threads: u64,
-    pub(super) queued: u64,
-    pub(super) slow: u64,
-    pub(super) timed_out: u64,
-    pub(super) operations: Vec<OperationRecord>,
+#[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct ProviderRecord {
+    pub(crate) origin: u64,
+    pub(crate) provider: String,
+    pub(crate) source: String,
+    pub(crate) execution: String,
+    pub(crate) threads: u64,
+    pub(crate) queued: u64,
+    pub(crate) slow: u64,
+    pub(crate) timed_out: u64,
+    /// Calls that were refused because the queue was full.
+    pub(crate) refused: u64,
+    pub(crate) operations: Vec<OperationRecord>,
 }
 
 /// One operation of a provider; latencies are nanoseconds.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct OperationRecord {
-    pub(super) operation: String,
-    pub(super) calls: u64,
-    pub(super) errors: u64,
-    pub(super) mean_ns: u64,
-    pub(super) p50_ns: u64,
-    pub(super) p90_ns: u64,
-    pub(super) p99_ns: u64,
-    pub(super) p999_ns: u64,
-    pub(super) max_ns: u64,
+#[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct OperationRecord {
+    pub(crate) operation: String,
+    pub(crate) calls: u64,
+    pub(crate) errors: u64,
+    pub(crate) mean_ns: u64,
+    pub(crate) p50_ns: u64,
+    pub(crate) p90_ns: u64,
+    pub(crate) p99_ns: u64,
+    pub(crate) p999_ns: u64,
+    pub(crate) max_ns: u64,
+    /// All calls together; 0 if the daemon is too old to tell.
+    pub(crate) total_ns: u64,
 }
 
 /// Returns a field that may be empty, which is written as `-`.
@@ -109,8 +113,13 @@ fn optional(field: &str) -> Option<String> {
     (field != "-").then(|| field.to_owned())
 }
 
+/// Returns a number that an older daemon does not tell.
+fn later(row: &[&str], index: usize) -> u64 {
+    row.get(index).and_then(|field| field.parse().ok()).unwrap_or_default()
+}
+
 /// Reads a line of `.fs9/mounts`. Later versions add fields at its end.
-pub(super) fn path_of(row: &[&str]) -> Option<PathRecord> {
+pub(crate) fn path_of(row: &[&str]) -> Option<PathRecord> {
     let [_, origin, path, provider, source, access, uses, withdrawn, ..] = row else { return None };
     Some(PathRecord {
         path: (*path).to_owned(),
@@ -125,7 +134,7 @@ pub(super) fn path_of(row: &[&str]) -> Option<PathRecord> {
 
 impl ProviderRecord {
     /// Reads a line of `.fs9/providers`.
-    pub(super) fn parse(row: &[&str]) -> Option<ProviderRecord> {
+    pub(crate) fn parse(row: &[&str]) -> Option<ProviderRecord> {
         let [origin, provider, source, execution, threads, queued, slow, timed_out, ..] = row else {
             return None;
         };
@@ -138,13 +147,14 @@ impl ProviderRecord {
             queued: queued.parse().ok()?,
             slow: slow.parse().ok()?,
             timed_out: timed_out.parse().ok()?,
+            refused: later(row, 8),
             operations: Vec::new(),
         })
     }
 }
 
 /// Reads a line of `.fs9/stats`: whose it is, and what it counts.
-pub(super) fn operation_of(row: &[&str]) -> Option<(u64, OperationRecord)> {
+pub(crate) fn operation_of(row: &[&str]) -> Option<(u64, OperationRecord)> {
     let [origin, operation, calls, errors, mean, p50, p90, p99, p999, max, ..] = row else { return None };
     let record = OperationRecord {
         operation: (*operation).to_owned(),
@@ -156,6 +166,7 @@ pub(super) fn operation_of(row: &[&str]) -> Option<(u64, OperationRecord)> {
         p99_ns: p99.parse().ok()?,
         p999_ns: p999.parse().ok()?,
         max_ns: max.parse().ok()?,
+        total_ns: later(row, 10),
     };
     Some((origin.parse().ok()?, record))
 }
@@ -173,10 +184,17 @@ mod tests {
         let path = path_of(&row("3\t1\t/a\\040b\tmemory\t-\tro\t2\tquota\tlater")).unwrap();
         assert_eq!((path.path.as_str(), path.read_only, path.uses), ("/a\\040b", true, 2));
         assert_eq!(path.passthrough_withdrawn_by.as_deref(), Some("quota"));
-        let provider = ProviderRecord::parse(&row("1\tlocal\t/srv\tinline\t0\t0\t1\t2\tlater")).unwrap();
-        assert_eq!((provider.slow, provider.timed_out), (1, 2));
-        let (origin, operation) = operation_of(&row("1\tread\t10\t2\t5\t4\t6\t8\t9\t11")).unwrap();
-        assert_eq!((origin, operation.p99_ns, operation.max_ns), (1, 8, 11));
+        let provider = ProviderRecord::parse(&row("1\tlocal\t/srv\tinline\t0\t0\t1\t2\t3\tlater")).unwrap();
+        assert_eq!((provider.slow, provider.timed_out, provider.refused), (1, 2, 3));
+        let (origin, operation) = operation_of(&row("1\tread\t10\t2\t5\t4\t6\t8\t9\t11\t50\tlater")).unwrap();
+        assert_eq!((origin, operation.p99_ns, operation.max_ns, operation.total_ns), (1, 8, 11, 50));
+    }
+
+    #[test]
+    fn what_an_older_daemon_does_not_tell_is_nothing() {
+        let provider = ProviderRecord::parse(&row("1\tlocal\t/srv\tinline\t0\t0\t1\t2")).unwrap();
+        let (_, operation) = operation_of(&row("1\tread\t10\t2\t5\t4\t6\t8\t9\t11")).unwrap();
+        assert_eq!((provider.refused, operation.total_ns), (0, 0));
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn operation_line(operation: &OperationRecord) -> String {
 }
 
 /// Returns nanoseconds in the unit that fits.
-fn duration(ns: u64) -> String {
+pub(crate) fn duration(ns: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")];
     match UNITS.iter().find(|(unit, _)| ns >= *unit) {
         // Tenths are plenty for people: JSON has the exact number.

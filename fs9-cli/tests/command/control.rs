@@ -176,7 +176,10 @@ fn the_control_directory_is_there_by_name_only_and_belongs_to_its_owner() {
     let scratch = Scratch::new();
     scratch.mount("memory:", "");
     assert_eq!(scratch.sh("ls -A $m"), "");
-    assert_eq!(scratch.sh("ls $m/.fs9 | tr '\\n' ' '"), "ctl handles mounts providers stats version ");
+    assert_eq!(
+        scratch.sh("ls $m/.fs9 | tr '\\n' ' '"),
+        "accesslog ctl handles mounts providers stats version "
+    );
     assert_eq!(scratch.sh("stat -c '%a %u' $m/.fs9 $m/.fs9/ctl $m/.fs9/stats").lines().count(), 3);
     assert!(scratch.sh("stat -c %a $m/.fs9 $m/.fs9/ctl").starts_with("700\n600\n"));
     assert_eq!(scratch.sh("cat $m/.fs9/version"), format!("{}\n", env!("CARGO_PKG_VERSION")));

@@ -3,11 +3,15 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod access_log;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod control;
+#[cfg(test)]
+mod doctor;
 #[cfg(test)]
 mod ending;
 #[cfg(test)]
@@ -22,3 +26,5 @@ mod remount;
 mod scratch;
 #[cfg(test)]
 mod status;
+#[cfg(test)]
+mod top;

@@ -224,3 +224,20 @@ fn a_mount_point_that_a_user_may_not_write_is_refused_in_one_line() {
     let line = user.refused("$fs9 mount memory: $m", 32);
     assert!(line.contains("no write access to mountpoint"), "{line}");
 }
+
+#[test]
+fn the_doctor_tells_a_user_what_users_can_have() {
+    let Some(user) = User::new() else { return };
+    user.sh("$fs9 mount $s $m");
+    let page = user.sh("$fs9 doctor");
+    let place = user.scratch.mnt().display().to_string();
+    assert!(page.contains("ok       mounting: as a user, by "), "{page}");
+    assert!(page.contains("off      passthrough: "), "{page}");
+    assert!(page.contains(&format!("ok       mount: {place} answers")), "{page}");
+    assert_eq!(page.lines().last(), Some("a mount would work"));
+    if is_root() {
+        let page = text(&user.run(true, "$fs9 doctor").stdout);
+        assert!(page.contains(&format!("off      mount: {place} is closed to this user")), "{page}");
+    }
+    user.sh("$fs9 umount $m");
+}

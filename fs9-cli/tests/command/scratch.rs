@@ -133,6 +133,19 @@ impl Server {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Stops it, and waits until no thread of it can take a request any more: who asks for one that was taken hangs until it
+    /// goes on.
+    pub(crate) fn stop(&self) {
+        self.signal(rustix::process::Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let is_stopped = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // A thread that has just ended takes nothing.
+            stat.rsplit(") ").next().is_none_or(|state| state.is_empty() || state.starts_with('T'))
+        };
+        wait_until("all threads have stopped", || fs::read_dir(&tasks).unwrap().flatten().all(is_stopped));
+    }
+
     /// Waits for its end and returns the exit status.
     #[track_caller]
     pub(crate) fn exit_code(&mut self) -> Option<i32> {

@@ -58,7 +58,7 @@ fn all_mounts_are_shown_and_one_that_does_not_answer_holds_none_up() {
     let (scratch, stopped) = (Scratch::new(), Scratch::new());
     scratch.mount("memory:", "");
     let server = stopped.serve("memory:");
-    server.signal(rustix::process::Signal::STOP);
+    server.stop();
     let started = Instant::now();
     let json = succeed(&mut fs9(&["status", "--json"]));
     server.signal(rustix::process::Signal::CONT);

@@ -2,7 +2,7 @@
 //!
 //! It is a provider like any other, mounted with `hidden` at `/.fs9`. The directory is 0700, its files 0400, `ctl` 0600,
 //! all owned by the user of the daemon; the checks here do not rely on those of the kernel. What a file says is made
-//! when it is opened.
+//! when it is opened, except `accesslog`, a stream that goes on as long as it is open.
 //!
 //! # Formats
 //!
@@ -16,8 +16,9 @@
 //! | `version` | the version of fs9 |
 //! | `mounts` | mount, origin, path, provider, source, `ro` or `rw`, uses (open files), what forbids passthrough: a layer, `provider`, or a word of the frontend |
 //! | `providers` | origin, provider, source, `inline` or `may-block`, threads, queued calls, calls over 10 s, calls timed out, calls refused because the queue was full |
-//! | `stats` | origin, operation, calls, errors, mean, 50th, 90th, 99th and 99.9th percentile, maximum of the latency (ns) |
+//! | `stats` | origin, operation, calls, errors, mean, 50th, 90th, 99th and 99.9th percentile, maximum, sum of the latencies (ns) |
 //! | `handles` | handle, mount, node, `r`, `w`, `rw` or `dir`, process that opened it |
+//! | `accesslog` | not fields: see [`AccessRecord`]; each request of the kernel while it is open, except those on `.fs9` |
 //! | `ctl` | `ok` or the name of an errno, then the answer to the reader's last command; empty if there was none |
 //!
 //! # Commands
@@ -25,14 +26,17 @@
 //! One write to `ctl` is one command of at most [`COMMAND_MAX`] bytes, with or without a newline at its end. A refused
 //! command fails the write with its errno.
 
+mod access_log;
 mod provider;
 mod report;
 mod results;
 
+pub use access_log::{AccessLog, AccessRecord, Argument, READERS_MAX};
 pub use provider::{ControlOptions, ControlProvider};
 
 use crate::MountId;
 use fs9_sdk::{Caller, NodeId, Result};
+use std::sync::Arc;
 
 /// The longest command, in bytes: what one write of a pipe passes unbroken, and more than a path needs.
 pub const COMMAND_MAX: usize = 4096;
@@ -75,10 +79,13 @@ pub struct OpenHandle {
     pub pid: u32,
 }
 
-/// Knows what is open.
+/// Knows what is open and what is asked for.
 pub trait HandleReport: Send + Sync {
     /// Returns what is open at this moment.
     fn open_handles(&self) -> Vec<OpenHandle>;
+
+    /// Returns the log of what is asked for.
+    fn access_log(&self) -> &Arc<AccessLog>;
 
     /// Returns what forbids passthrough on every mount, such as an option or the kernel.
     fn passthrough_withdrawn_by(&self) -> Option<&'static str> {

@@ -3,12 +3,14 @@
 //! Invariant: only the owner and root get anything, whatever the kernel lets through.
 //! Lock order: `results` alone; it is not held while a command runs.
 
+use super::access_log::LogReader;
 use super::{COMMAND_MAX, Commands, HandleReport, report, results::Results};
 use crate::{HandleId, HandleRegistry, MountTable, Namespace, OwnerId};
 use fs9_sdk::{
     Attr, Call, Caller, Capabilities, DirEntry, DirSink, Entry, Error, ErrorKind, Execution, FileHandle,
     FileType, Fill, Name, NewNode, NodeId, ObjectId, OpenFlags, OpenNode, OpenTraits, Opened, Place,
-    Provider, RenameFlags, Result, SetAttr, StatFs, Timestamp, WriteOptions, XattrFlags,
+    PollEvents, PollWaker, Provider, RenameFlags, Result, SetAttr, StatFs, Timestamp, WriteOptions,
+    XattrFlags,
 };
 use parking_lot::Mutex;
 use std::fmt;
@@ -23,20 +25,34 @@ enum File {
     Stats,
     Handles,
     Ctl,
+    AccessLog,
 }
 
 /// Each file with its name. Its node is its index and [`FIRST_FILE`], its cookie one more than its index.
-const FILES: [(File, &str); 6] = [
+const FILES: [(File, &str); 7] = [
     (File::Version, "version"),
     (File::Mounts, "mounts"),
     (File::Providers, "providers"),
     (File::Stats, "stats"),
     (File::Handles, "handles"),
     (File::Ctl, "ctl"),
+    (File::AccessLog, "accesslog"),
 ];
 
 /// The node of the first file; the root is [`NodeId::ROOT`].
 const FIRST_FILE: u64 = NodeId::ROOT.0 + 1;
+
+/// What an open file says.
+enum Said {
+    /// This, since the moment it was opened.
+    Content(Vec<u8>),
+    /// What is asked for from then on.
+    Log {
+        reader: Arc<LogReader>,
+        /// Opened with `O_NONBLOCK`.
+        never_wait: bool,
+    },
+}
 
 /// What the control directory is told once.
 #[derive(Clone, Debug)]
@@ -57,8 +73,7 @@ pub struct ControlProvider {
     commands: Arc<dyn Commands>,
     handles: Arc<dyn HandleReport>,
     made: Timestamp,
-    /// What open files say, since the moment they were opened.
-    open: HandleRegistry<Vec<u8>>,
+    open: HandleRegistry<Said>,
     results: Mutex<Results>,
 }
 
@@ -102,6 +117,7 @@ impl ControlProvider {
             File::Stats => report::stats(&*self.table()?),
             File::Handles => report::handles(&self.handles.open_handles()),
             File::Ctl => self.results.lock().of(uid).to_vec(),
+            File::AccessLog => Vec::new(),
         })
     }
 
@@ -227,17 +243,29 @@ impl Provider for ControlProvider {
         if flags.writable() && file != File::Ctl {
             return refuse(ErrorKind::AccessDenied);
         }
-        let content = if flags.readable() { self.content(file, call.caller.uid)? } else { Vec::new() };
-        let id = self.open.insert(OwnerId::KERNEL, content);
-        Ok(Opened { handle: FileHandle(id.0), attr: None, traits: OpenTraits::DIRECT_IO })
+        let (said, traits) = match file {
+            File::AccessLog => {
+                let never_wait = flags.contains(OpenFlags::NONBLOCK);
+                let log = Said::Log { reader: self.handles.access_log().open()?, never_wait };
+                (log, OpenTraits::STREAM | OpenTraits::NONSEEKABLE)
+            }
+            _ if !flags.readable() => (Said::Content(Vec::new()), OpenTraits::empty()),
+            _ => (Said::Content(self.content(file, call.caller.uid)?), OpenTraits::empty()),
+        };
+        let id = self.open.insert(OwnerId::KERNEL, said);
+        Ok(Opened { handle: FileHandle(id.0), attr: None, traits: traits | OpenTraits::DIRECT_IO })
     }
 
     fn create(&self, _: &Call, _: Place<'_>, _: u16, _: OpenFlags) -> Result<(Entry, Opened)> {
         refuse(ErrorKind::NotPermitted)
     }
 
-    fn read(&self, _call: &Call, file: OpenNode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let content = self.open.get(HandleId(file.handle.0)).ok_or(ErrorKind::BadDescriptor)?;
+    fn read(&self, call: &Call, file: OpenNode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let said = self.open.get(HandleId(file.handle.0)).ok_or(ErrorKind::BadDescriptor)?;
+        let content = match &*said {
+            Said::Content(content) => content,
+            Said::Log { reader, never_wait } => return reader.read(call, *never_wait, buffer),
+        };
         let rest = usize::try_from(offset).ok().and_then(|offset| content.get(offset..)).unwrap_or_default();
         let length = rest.len().min(buffer.len());
         if let (Some(to), Some(from)) = (buffer.get_mut(..length), rest.get(..length)) {
@@ -261,11 +289,28 @@ impl Provider for ControlProvider {
     }
 
     fn release(&self, file: OpenNode) {
-        drop(self.open.remove(HandleId(file.handle.0)));
+        let said = self.open.remove(HandleId(file.handle.0));
+        if let Some(Said::Log { reader, .. }) = said.as_deref() {
+            self.handles.access_log().close(reader);
+        }
     }
 
     fn fsync(&self, _call: &Call, _file: OpenNode, _data_only: bool) -> Result<()> {
         Ok(())
+    }
+
+    fn poll(
+        &self,
+        _call: &Call,
+        file: OpenNode,
+        events: PollEvents,
+        waker: Option<PollWaker>,
+    ) -> Result<PollEvents> {
+        let said = self.open.get(HandleId(file.handle.0)).ok_or(ErrorKind::BadDescriptor)?;
+        match &*said {
+            Said::Content(_) => refuse(ErrorKind::NotImplemented),
+            Said::Log { reader, .. } => Ok(reader.poll(events, waker)),
+        }
     }
 
     fn opendir(&self, call: &Call, node: NodeId) -> Result<Opened> {

@@ -17,18 +17,7 @@ impl Lines {
         if !self.0.is_empty() && self.0.last() != Some(&b'\n') {
             self.0.push(b'\t');
         }
-        if bytes.is_empty() {
-            self.0.push(b'-');
-        }
-        for &byte in bytes {
-            match byte {
-                b' ' => self.0.extend_from_slice(b"\\040"),
-                b'\t' => self.0.extend_from_slice(b"\\011"),
-                b'\n' => self.0.extend_from_slice(b"\\012"),
-                b'\\' => self.0.extend_from_slice(b"\\134"),
-                _ => self.0.push(byte),
-            }
-        }
+        escape(&mut self.0, bytes);
         self
     }
 
@@ -39,6 +28,22 @@ impl Lines {
 
     fn end(&mut self) {
         self.0.push(b'\n');
+    }
+}
+
+/// Writes a name of any bytes as one word.
+pub(super) fn escape(to: &mut Vec<u8>, name: &[u8]) {
+    if name.is_empty() {
+        to.push(b'-');
+    }
+    for &byte in name {
+        match byte {
+            b' ' => to.extend_from_slice(b"\\040"),
+            b'\t' => to.extend_from_slice(b"\\011"),
+            b'\n' => to.extend_from_slice(b"\\012"),
+            b'\\' => to.extend_from_slice(b"\\134"),
+            _ => to.push(byte),
+        }
     }
 }
 
@@ -94,7 +99,7 @@ pub(super) fn stats(table: &MountTable) -> Vec<u8> {
             for fraction in [0.5, 0.9, 0.99, 0.999, 1.0] {
                 lines.field(nanoseconds(latencies.percentile(fraction)));
             }
-            lines.end();
+            lines.field(latencies.total().as_nanos()).end();
         }
     }
     lines.0

@@ -12,6 +12,7 @@ mod file_handle;
 pub mod fuse_device;
 mod fuse_ring;
 mod inode_ioctl;
+mod io_uring;
 mod memory;
 mod ofd_lock;
 
@@ -23,5 +24,6 @@ pub use fuse_ring::{FuseRing, RingBell, RingEvent, RingRequest};
 pub use inode_ioctl::{
     ExtendedFlags, extended_flags, inode_flags, inode_version, set_extended_flags, set_inode_flags,
 };
+pub use io_uring::try_io_uring;
 pub use memory::{keep_large_allocations_apart, return_free_memory};
 pub use ofd_lock::{RangeLock, RangeLockKind, get_ofd_lock, set_ofd_lock};

@@ -2,12 +2,14 @@
 
 use crate::support::Tree;
 use fs9_core::control::{
-    COMMAND_MAX, Commands, ControlOptions, ControlProvider, HandleReport, OpenFor, OpenHandle,
+    AccessLog, COMMAND_MAX, Commands, ControlOptions, ControlProvider, HandleReport, OpenFor, OpenHandle,
+    READERS_MAX,
 };
 use fs9_core::{MountId, MountOptions, Namespace, VfsPath};
 use fs9_sdk::{
-    Attr, Call, Caller, DirEntry, DirSink, Error, ErrorKind, Execution, FileType, Fill, Name, NodeId,
-    OpenFlags, OpenNode, OpenTraits, Operation, Provider, Result, SetAttr, WriteOptions,
+    Attr, Call, Caller, Cancellation, Deadline, DirEntry, DirSink, Error, ErrorKind, Execution, FileType,
+    Fill, Name, NodeId, OpenFlags, OpenNode, OpenTraits, Operation, PollEvents, Provider, Result, SetAttr,
+    WriteOptions,
 };
 use std::sync::Arc;
 
@@ -25,18 +27,23 @@ impl Commands for Echo {
     }
 }
 
-struct OneHandle;
+#[derive(Default)]
+struct OneHandle(Arc<AccessLog>);
 
 impl HandleReport for OneHandle {
     fn open_handles(&self) -> Vec<OpenHandle> {
         let (mount, node) = (MountId(1), NodeId(5));
         vec![OpenHandle { handle: 3, mount, node, purpose: OpenFor::Listing, pid: 77 }]
     }
+
+    fn access_log(&self) -> &Arc<AccessLog> {
+        &self.0
+    }
 }
 
 fn control(namespace: &Arc<Namespace>) -> ControlProvider {
     let options = ControlOptions { version: "fs9 1.2.3".into(), uid: OWNER, gid: 100 };
-    ControlProvider::new(namespace, options, Arc::new(Echo), Arc::new(OneHandle))
+    ControlProvider::new(namespace, options, Arc::new(Echo), Arc::new(OneHandle::default()))
 }
 
 fn by(uid: u32) -> Call {
@@ -103,7 +110,7 @@ fn it_lists_its_files_in_pieces_and_each_has_its_mode() {
     control.readdir(&by(OWNER), dir, 0, false, &mut first).unwrap();
     control.readdir(&by(OWNER), dir, 2, true, &mut rest).unwrap();
     assert_eq!(first.0, ["version 1", "mounts 2"]);
-    assert_eq!(rest.0, ["providers 3", "stats 4", "handles 5", "ctl 6"]);
+    assert_eq!(rest.0, ["providers 3", "stats 4", "handles 5", "ctl 6", "accesslog 7"]);
     let root = control.getattr(&by(OWNER), NodeId::ROOT, None).unwrap();
     assert_eq!((root.kind, root.permissions, root.uid, root.gid), (FileType::Directory, 0o700, OWNER, 100));
     for (name, mode) in [("version", 0o400), ("stats", 0o400), ("ctl", 0o600)] {
@@ -146,8 +153,9 @@ fn stats_tell_calls_errors_and_rising_percentiles() {
     let fields: Vec<&str> = stats.trim_end().split('\t').collect();
     assert_eq!(fields[..4], ["1", Operation::Lookup.name(), "3", "1"]);
     let latencies: Vec<u64> = fields[4..].iter().map(|field| field.parse().unwrap()).collect();
-    assert_eq!(latencies.len(), 6);
-    assert!(latencies[1..].is_sorted() && latencies[0] <= latencies[5], "{latencies:?}");
+    assert_eq!(latencies.len(), 7);
+    assert!(latencies[1..6].is_sorted() && latencies[0] <= latencies[5], "{latencies:?}");
+    assert_eq!(latencies[6] / 3, latencies[0], "the sum of three calls and their mean");
 }
 
 #[test]
@@ -205,4 +213,77 @@ fn an_open_file_says_what_it_said_at_its_opening() {
     let file = OpenNode { node: mounts, handle: opened.handle };
     assert_eq!(control.read(&by(0), file, 0, &mut [0; 64]).unwrap(), 0);
     assert!(!read(&control, 0, "mounts").is_empty());
+}
+
+/// Opens the access log.
+fn open_log(control: &ControlProvider, flags: OpenFlags) -> OpenNode {
+    let node = node(control, "accesslog").0;
+    let opened = control.open(&by(OWNER), node, flags).unwrap();
+    assert!(opened.traits.contains(OpenTraits::DIRECT_IO | OpenTraits::STREAM));
+    OpenNode { node, handle: opened.handle }
+}
+
+fn read_log(control: &ControlProvider, file: OpenNode) -> Result<String> {
+    let mut buffer = [0; 64];
+    let length = control.read(&by(OWNER), file, 0, &mut buffer)?;
+    Ok(String::from_utf8(buffer[..length].to_vec()).unwrap())
+}
+
+#[test]
+fn the_access_log_is_on_while_somebody_has_it_open() {
+    let (namespace, requests) = (Namespace::new(), Arc::new(OneHandle::default()));
+    let options = ControlOptions { version: "fs9 1.2.3".into(), uid: OWNER, gid: 100 };
+    let control = ControlProvider::new(&namespace, options, Arc::new(Echo), Arc::clone(&requests) as _);
+    assert_eq!(node(&control, "accesslog").1.permissions, 0o400);
+    assert!(!requests.access_log().is_open());
+    let file = open_log(&control, OpenFlags::NONBLOCK);
+    assert!(requests.access_log().is_open());
+    assert_eq!(read_log(&control, file).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(control.poll(&by(OWNER), file, PollEvents::IN, None).unwrap(), PollEvents::empty());
+    requests.access_log().append((*b"a line\n").into());
+    assert_eq!(control.poll(&by(OWNER), file, PollEvents::IN, None).unwrap(), PollEvents::IN);
+    assert_eq!(read_log(&control, file).unwrap(), "a line\n");
+    control.release(file);
+    assert!(!requests.access_log().is_open());
+    assert_eq!(read_log(&control, file).unwrap_err().kind(), ErrorKind::BadDescriptor);
+}
+
+#[test]
+fn the_access_log_is_for_the_owner_and_for_reading() {
+    let control = control(&Namespace::new());
+    let log = node(&control, "accesslog").0;
+    let refused = |uid, flags| control.open(&by(uid), log, flags).map(drop).unwrap_err().kind();
+    assert_eq!(refused(OWNER + 1, OpenFlags::empty()), ErrorKind::AccessDenied);
+    assert_eq!(refused(OWNER, OpenFlags::READ_WRITE), ErrorKind::AccessDenied);
+}
+
+#[test]
+fn readers_of_the_access_log_that_wait_leave_threads_for_commands() {
+    let namespace = Namespace::new();
+    let options = MountOptions { hidden: true, reads_wait: true, ..MountOptions::default() };
+    let path = VfsPath::parse(b"/.fs9").unwrap();
+    let control = Arc::new(control(&namespace));
+    let mount = namespace.mount(&path, Arc::clone(&control) as _, options).unwrap();
+    assert_eq!(mount.deadlines().of(Operation::Read), Deadline::Wait);
+    let (pool, cancellation) = (mount.pool().unwrap(), Cancellation::new());
+    let (sender, ended) = std::sync::mpsc::channel();
+    for _ in 0..READERS_MAX {
+        let file = open_log(&control, OpenFlags::empty());
+        let call = Call { deadline: Deadline::Wait, cancellation: cancellation.clone(), ..by(OWNER) };
+        let (control, sender) = (Arc::clone(&control), sender.clone());
+        let read = move || {
+            let error = control.read(&call, file, 0, &mut [0; 9]).unwrap_err();
+            sender.send(error.kind()).unwrap();
+        };
+        pool.submit(Box::new(read)).unwrap();
+    }
+    let log = node(&control, "accesslog").0;
+    let one_more = control.open(&by(OWNER), log, OpenFlags::empty()).map(drop).unwrap_err();
+    assert_eq!(one_more.kind(), ErrorKind::Busy);
+    let command = Arc::clone(&control);
+    let answer = pool.call(&by(OWNER), move || write(&command, OWNER, b"ok x"), drop).unwrap();
+    assert_eq!(answer.unwrap(), 4);
+    cancellation.cancel();
+    let kinds: Vec<ErrorKind> = (0..READERS_MAX).map(|_| ended.recv().unwrap()).collect();
+    assert_eq!(kinds, [ErrorKind::Interrupted; READERS_MAX]);
 }

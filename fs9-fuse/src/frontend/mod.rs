@@ -7,6 +7,7 @@
 //! Invariants: every request is answered exactly once; a panic of a provider is `EIO`; no lock is held across a call of
 //! a provider; what an answer promised to the kernel and nobody received is taken back.
 
+mod access_log;
 mod attributes;
 mod create;
 mod data;
@@ -35,6 +36,7 @@ use crate::options::{FuseOptions, Passthrough, WantedLifetimes};
 use crate::reply::{EntryAnswer, Reply};
 use crate::view::{MountView, Views};
 use arc_swap::ArcSwap;
+use fs9_core::control::AccessLog;
 use fs9_core::{HandleId, HandleRegistry, Namespace, OriginId, PlaceId};
 use fs9_sdk::{
     Attr, Call, Entry, Error, ErrorKind, FileType, NodeId, Operation as OperationKind, Provider, Result,
@@ -77,6 +79,7 @@ pub struct Frontend {
     forgotten: AtomicU64,
     /// The times of synthetic directories.
     started: Timestamp,
+    access_log: Arc<AccessLog>,
     owner: (u32, u32),
 }
 
@@ -119,6 +122,7 @@ impl Frontend {
             selinux: xattrs::has_selinux(),
             forgotten: AtomicU64::new(0),
             started: Timestamp::now(),
+            access_log: Arc::default(),
             owner,
         });
         frontend.follow_mounts();
@@ -159,6 +163,8 @@ impl Frontend {
     /// Refuses to open anything from now on, or allows it again.
     pub fn refuse_opens(&self, refuse: bool) {
         self.refuses_opens.store(refuse, Ordering::Release);
+        // Whoever reads the log finds its end and closes it.
+        self.access_log.end(refuse);
     }
 
     /// Sets by which way the kernel's caches are invalidated; `None` when the kernel is gone.
@@ -182,14 +188,10 @@ impl Frontend {
     }
 
     /// Does what the kernel asks for and answers by `reply`.
-    pub fn dispatch<R: Reply>(
-        self: &Arc<Self>,
-        header: RequestHeader,
-        operation: Operation<'_>,
-        mut reply: R,
-    ) {
+    pub fn dispatch<R: Reply>(self: &Arc<Self>, header: RequestHeader, operation: Operation<'_>, reply: R) {
         let kind = operation.kind();
         self.counters.count(kind);
+        let mut reply = self.logged(&header, &operation, reply);
         let mounts_changed = self.invalidator.submitted();
         if let Some(view) = self.view_that_may_block(&header, &operation) {
             return self.dispatch_pooled(&view, header, operation.into_owned(), reply);
@@ -236,7 +238,7 @@ impl Frontend {
     /// Takes back lookups of inodes. There is no answer.
     pub fn forget(&self, ino: Ino, count: u64) {
         self.counters.count(OperationKind::Forget);
-        self.take_back(ino, count);
+        self.forget_logged(ino, count);
     }
 
     /// Ends everything that is still open and forgets every inode, when the kernel is gone.

@@ -1,8 +1,9 @@
-//! What is open, as `.fs9/handles` tells it.
+//! What is open, as `.fs9/handles` tells it, and where `.fs9/accesslog` finds what is asked for.
 
 use super::Frontend;
 use crate::options::Passthrough;
-use fs9_core::control::{HandleReport, OpenHandle};
+use fs9_core::control::{AccessLog, HandleReport, OpenHandle};
+use std::sync::Arc;
 
 impl HandleReport for Frontend {
     fn open_handles(&self) -> Vec<OpenHandle> {
@@ -18,6 +19,10 @@ impl HandleReport for Frontend {
             })
         });
         of_provider.collect()
+    }
+
+    fn access_log(&self) -> &Arc<AccessLog> {
+        &self.access_log
     }
 
     fn passthrough_withdrawn_by(&self) -> Option<&'static str> {

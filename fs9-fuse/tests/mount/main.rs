@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail a test by panicking")]
 
+mod access_log;
 mod basics;
 mod caches;
 mod changes;
