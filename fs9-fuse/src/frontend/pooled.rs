@@ -17,7 +17,7 @@ use crate::operation::{Operation, RequestHeader};
 use crate::reply::{Answer, Exchange, ListingBuffer, Reply};
 use crate::view::MountView;
 use fs9_core::Delivery;
-use fs9_sdk::{Call, Cancellation, Deadline, Error, ErrorKind, ErrorKind, Name, Operation as OperationKind, Result};
+use fs9_sdk::{Call, Cancellation, Deadline, Error, ErrorKind, Name, Operation as OperationKind, Result};
 use std::sync::Arc;
 
 /// A reply that a watchdog, an interrupt or a full pool can refuse.
