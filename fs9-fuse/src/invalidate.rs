@@ -21,6 +21,11 @@ const CHANGES_MAX: usize = 1 << 16;
 
 /// What tells the kernel to forget. What the kernel does not know is no error.
 pub trait KernelCache: Send + Sync {
+    /// Has every name looked up again before it is believed. Returns false if the kernel cannot do that at once.
+    fn invalidate_all_entries(&self) -> bool {
+        false
+    }
+
     /// Forgets a name of a directory.
     fn invalidate_entry(&self, parent: Ino, name: &[u8]);
 

@@ -136,7 +136,7 @@ impl FuseRing {
     }
 
     /// Returns what is there already: a request, or the bell.
-    pub fn next(&mut self) -> Option<RingEvent> {
+    pub fn pop(&mut self) -> Option<RingEvent> {
         self.ready.pop_front()
     }
 

@@ -208,7 +208,7 @@ impl Frontend {
         }
     }
 
-    /// Forgets all inodes of a provider, and all names in its known directories.
+    /// Forgets all inodes of a provider, and all names: those of other providers as well, if that is done at once.
     fn tell_of_everything(&self, kernel: &dyn KernelCache, origin: OriginId) {
         let mut known = Vec::new();
         self.inodes.visit_nodes(|view, node, ino, kind| {
@@ -219,8 +219,9 @@ impl Frontend {
         if let Some(root) = self.views.load().root().filter(|root| root.mount.origin() == origin) {
             known.push((Arc::clone(root), root.mount.root(), Ino::ROOT, FileType::Directory));
         }
+        let knows_no_name = kernel.invalidate_all_entries();
         for (view, node, ino, kind) in known {
-            if kind == FileType::Directory {
+            if kind == FileType::Directory && !knows_no_name {
                 for name in names_in(&view, node) {
                     kernel.invalidate_entry(ino, &name);
                 }

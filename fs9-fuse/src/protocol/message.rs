@@ -9,6 +9,7 @@ pub(crate) struct Message<'a> {
     pub(crate) header: RequestHeader,
     /// The request by number, which decides how an answer is encoded.
     pub(crate) opcode: Opcode,
+    #[cfg_attr(not(test), expect(dead_code, reason = "a daemon that takes over a mount will look at it"))]
     /// It was sent before, and somebody may have carried it out already (`FUSE_UNIQUE_RESEND`). The answer goes to the
     /// number as it is in the header.
     pub(crate) resent: bool,
@@ -44,6 +45,7 @@ pub(crate) enum Body<'a> {
     },
     /// Cached data that [`Notification::Retrieve`](super::Notification::Retrieve) asked for; the number of the message
     /// is that of the notification. There is no answer.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is retrieved yet"))]
     Retrieved {
         /// Where it begins in the file, in bytes.
         offset: u64,

@@ -25,14 +25,14 @@ mod opcode;
 pub(crate) mod wire;
 
 pub(crate) use decode::{decode, decode_parts};
-pub(crate) use dialect::{Dialect, MAJOR, MINOR, MINOR_MIN};
+pub(crate) use dialect::{Dialect, MAJOR};
 pub(crate) use encode::{Attached, DirBuffer, Encoded, Scratch, encode};
 pub(crate) use extensions::SuppGroups;
 pub(crate) use flags::InitFlags;
 pub(crate) use forget::ForgetList;
 pub(crate) use init::{InitReply, InitRequest};
 pub(crate) use malformed::Malformed;
-pub(crate) use message::{Body, Message, PollHandle};
+pub(crate) use message::{Body, Message};
 pub(crate) use notification::Notification;
 pub(crate) use opcode::Opcode;
 

@@ -13,6 +13,11 @@ pub(super) struct DeviceCache {
 }
 
 impl KernelCache for DeviceCache {
+    fn invalidate_all_entries(&self) -> bool {
+        let all = Notification::IncrementEpoch;
+        all.is_known(self.dialect) && tell(&self.device, self.dialect, all)
+    }
+
     fn invalidate_entry(&self, parent: Ino, name: &[u8]) {
         tell(&self.device, self.dialect, Notification::InvalidateEntry { parent, name, expire: false });
     }
@@ -29,13 +34,17 @@ pub(super) fn wake_poll(device: &Device, dialect: Dialect, kernel: u64) {
     tell(device, dialect, Notification::Poll { kernel });
 }
 
-fn tell(device: &Device, dialect: Dialect, notification: Notification<'_>) {
+/// Returns whether the kernel took it.
+fn tell(device: &Device, dialect: Dialect, notification: Notification<'_>) -> bool {
     let mut message = Vec::new();
     notification.encode(dialect, &mut message);
     match device.notify(&message) {
+        Ok(()) => true,
         // It did not know that anyway.
-        Ok(()) => {}
-        Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => {}
-        Err(error) => tracing::debug!(%error, "the kernel was not told of a change"),
+        Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => false,
+        Err(error) => {
+            tracing::debug!(%error, ?notification, "the kernel was not told of a change");
+            false
+        }
     }
 }

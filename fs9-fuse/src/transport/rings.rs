@@ -366,7 +366,7 @@ impl Worker<'_> {
     /// Waits, and does all that is there.
     fn take_all(&mut self) -> io::Result<()> {
         self.ring.wait(!self.owed.is_empty())?;
-        while let Some(event) = self.ring.next() {
+        while let Some(event) = self.ring.pop() {
             if let RingEvent::Request(request) = event {
                 let may_wait = self.shared.take_one(self.queue, self.role);
                 self.serve(request, may_wait)?;

@@ -30,6 +30,7 @@ impl<'a> DirBuffer<'a> {
     }
 
     /// Returns the records.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> &[u8] {
         self.room.get(..self.filled).unwrap_or_default()
     }

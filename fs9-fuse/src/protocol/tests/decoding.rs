@@ -3,7 +3,8 @@
 use super::corpus::{self, CONTEXT, HANDLE, OFFSET, OWNER};
 use super::request::{CALLER, Field};
 use super::{NEWEST, OLDEST, Request, UNTOLD, checked, record};
-use crate::protocol::{Body, Message, Opcode, PollHandle};
+use crate::protocol::message::PollHandle;
+use crate::protocol::{Body, Message, Opcode};
 use crate::{AttributeChanges, Ino, Operation as P, RequestId};
 use fs9_core::HandleId;
 use fs9_sdk::{

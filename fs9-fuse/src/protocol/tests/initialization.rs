@@ -2,7 +2,8 @@
 
 use super::request::Field::{D, H, W};
 use super::{corpus, record};
-use crate::protocol::{Body, Dialect, InitFlags, InitReply, InitRequest, MAJOR, MINOR, MINOR_MIN, Scratch};
+use crate::protocol::dialect::{MINOR, MINOR_MIN};
+use crate::protocol::{Body, Dialect, InitFlags, InitReply, InitRequest, MAJOR, Scratch};
 
 fn offered(request: &super::Request) -> InitRequest {
     let mut offered = None;

@@ -13,7 +13,8 @@ mod request;
 
 use request::{Request, checked, record};
 
-use super::{Dialect, InitFlags, MINOR};
+use super::dialect::MINOR;
+use super::{Dialect, InitFlags};
 
 /// Linux 6.18 with all that changes how messages read.
 const NEWEST: Dialect = Dialect {

@@ -7,12 +7,10 @@
 mod answer;
 mod notification;
 mod request;
-mod ring;
 
 pub(crate) use answer::*;
 pub(crate) use notification::*;
 pub(crate) use request::*;
-pub(crate) use ring::*;
 
 /// Defines records: name, size in bytes, fields.
 macro_rules! records {

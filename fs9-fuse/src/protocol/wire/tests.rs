@@ -72,9 +72,5 @@ fn every_field_stands_where_the_kernel_looks_for_it() {
         StoreOut { nodeid: 0, offset: 8, size: 16, padding: 20 }
         RetrieveOut { notify_unique: 0, nodeid: 8, offset: 16, size: 24, padding: 28 }
         PruneOut { count: 0, padding: 4, spare: 8 }
-        RingEntry { flags: 0, commit_id: 8, payload_sz: 16, padding: 20, reserved: 24 }
-        RingHeader { in_out: 0, op_in: 128, ring_ent_in_out: 256 }
-        RingCommand { flags: 0, commit_id: 8, qid: 16, padding: 18 }
-        BackingMap { fd: 0, flags: 4, padding: 8 }
     }
 }
