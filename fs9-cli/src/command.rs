@@ -134,6 +134,9 @@ pub(crate) struct StatusArgs {
     /// Only the mount at this place.
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) mountpoint: Option<PathBuf>,
+    /// Only ask the mount at this place, and write its record.
+    #[arg(long, hide = true, conflicts_with_all = ["json", "mountpoint"])]
+    pub(crate) ask: Option<PathBuf>,
 }
 
 /// What `fs9 top` takes.

@@ -1,5 +1,8 @@
 //! `fs9 status`: all our mounts, as `.fs9` of each tells it.
 //!
+//! A request to a daemon that hangs cannot be interrupted, not even by `SIGKILL` once the daemon has it. So each mount is
+//! asked by a child process, which is left behind at the deadline and ends when its request does.
+//!
 //! Invariant: a mount whose daemon is dead or hangs costs [`PATIENCE`] at most, and all of them wait together.
 
 mod record;
@@ -17,9 +20,11 @@ use crate::mountinfo::{self, MountLine};
 use crate::umount;
 use record::StatusRecord;
 use rustix::io::Errno;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// # Errors
 /// A fault if the one that was asked for is none, or nobody takes the output.
 pub(crate) fn run(arguments: &StatusArgs) -> Outcome<()> {
+    if let Some(place) = &arguments.ask {
+        let record = record_of(&umount::find("status", place)?);
+        return print(json_of(&record)?.as_bytes());
+    }
     let lines = match &arguments.mountpoint {
         Some(place) => vec![umount::find("status", place)?],
         None => all_mounts()?,
@@ -39,10 +48,13 @@ pub(crate) fn run(arguments: &StatusArgs) -> Outcome<()> {
     if !arguments.json {
         return print(text::page(&record).as_bytes());
     }
-    let mut json = serde_json::to_string_pretty(&record)
+    print(json_of(&record)?.as_bytes())
+}
+
+fn json_of(record: &impl Serialize) -> Outcome<String> {
+    let json = serde_json::to_string_pretty(record)
         .map_err(|error| Fault::new(Status::Internal, format!("status: {error}")))?;
-    json.push('\n');
-    print(json.as_bytes())
+    Ok(json + "\n")
 }
 
 /// Returns our mounts that can be seen: not those that another one covers.
@@ -52,14 +64,15 @@ fn all_mounts() -> Outcome<Vec<MountLine>> {
     Ok(mountinfo::visible_of_fs9(&lines))
 }
 
-/// Asks all mounts at the same time; the threads of those that do not answer end with this process.
+/// Asks all mounts at the same time.
 fn ask(lines: Vec<MountLine>) -> Vec<MountRecord> {
     let (answers, inbox) = mpsc::channel();
     for (index, line) in lines.iter().cloned().enumerate() {
         let answers = answers.clone();
         std::thread::spawn(move || {
-            // Who answers too late finds nobody.
-            let _late = answers.send((index, record_of(&line)));
+            // Who answers too late finds nobody; what cannot be understood is no answer.
+            let asked = ask_apart(&line).and_then(|json| Ok(serde_json::from_slice(&json)?));
+            let _late = asked.map(|record| answers.send((index, record)));
         });
     }
     drop(answers);
@@ -71,6 +84,14 @@ fn ask(lines: Vec<MountLine>) -> Vec<MountRecord> {
     let answer =
         |(index, line)| arrived.remove(&index).unwrap_or_else(|| MountRecord::new(line, State::Silent));
     lines.iter().enumerate().map(answer).collect()
+}
+
+/// Has a process of its own ask one mount, and returns what it writes.
+fn ask_apart(line: &MountLine) -> io::Result<Vec<u8>> {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["status", "--ask"]).arg(&line.mountpoint);
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    Ok(command.output()?.stdout)
 }
 
 /// Reads what one mount tells.

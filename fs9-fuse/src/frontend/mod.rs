@@ -217,6 +217,11 @@ impl Frontend {
         self.answered.store(true, Ordering::Release);
     }
 
+    /// Returns the user who mounts.
+    pub(crate) fn owner_uid(&self) -> u32 {
+        self.owner.0
+    }
+
     /// Returns whether the kernel uses SELinux.
     pub(crate) fn has_selinux(&self) -> bool {
         self.selinux

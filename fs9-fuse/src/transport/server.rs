@@ -51,6 +51,9 @@ impl Server {
         let Message { mut header, body, poll, mut groups, .. } = message;
         header.caller.parent_group = groups.next();
         match body {
+            Body::Operation(operation) if !self.may_enter(header.caller.uid, &operation) => {
+                reply().send(Err(ErrorKind::AccessDenied));
+            }
             Body::Operation(mut operation) => {
                 if let (Operation::Poll { waker, .. }, Some(poll)) = (&mut operation, poll) {
                     *waker = poll.notify.then(|| self.waker(poll.kernel));
@@ -90,6 +93,26 @@ impl Server {
         if pool.submit(Box::new(job)).is_err() {
             dispatch_once(&self.frontend, header, &todo);
         }
+    }
+
+    /// Returns whether a caller may ask that. Without `allow_other` the kernel lets in only processes of the owner, and
+    /// looks at their real, effective and saved user; who acts for somebody else (`setfsuid(2)`) is told apart here.
+    /// What is open stays usable for whoever was given it.
+    fn may_enter(&self, uid: u32, operation: &Operation<'_>) -> bool {
+        use Operation as O;
+        self.frontend.options().allow_other
+            || uid == self.frontend.owner_uid()
+            || matches!(
+                operation,
+                O::Read { .. }
+                    | O::Write { .. }
+                    | O::Flush { .. }
+                    | O::Release { .. }
+                    | O::Fsync { .. }
+                    | O::Readdir { .. }
+                    | O::Releasedir { .. }
+                    | O::Fsyncdir { .. }
+            )
     }
 
     fn waker(&self, kernel: u64) -> PollWaker {
