@@ -294,7 +294,8 @@ mod tests {
                 &self.0
             }
         }
-        let options = crate::control::ControlOptions { version: String::new(), uid: 0, gid: 0 };
+        let options =
+            crate::control::ControlOptions { version: String::new(), uid: 0, gid: 0, log_waits: true };
         let (namespace, nothing) = (crate::Namespace::new(), Arc::new(NoCommands::default()));
         let control =
             crate::control::ControlProvider::new(&namespace, options, Arc::clone(&nothing) as _, nothing);

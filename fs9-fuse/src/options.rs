@@ -85,6 +85,11 @@ pub struct FuseOptions {
     pub low_latency: LowLatency,
     /// Who keeps locks. A transport that cannot deliver interrupts leaves them to the kernel.
     pub locks: Locks,
+    /// After how long without an answer the kernel aborts the whole connection, in seconds; `None` for never.
+    pub request_timeout: Option<u16>,
+    /// Allow mounts of this one with other users (`mount_setattr(2)`, `MOUNT_ATTR_IDMAP`). The kernel then tells who asks only
+    /// where something is made.
+    pub idmap: bool,
     /// How many file systems may be stacked below a passthrough file: 1, or 2 for a source on overlayfs.
     pub stack_depth: u32,
 }
@@ -136,6 +141,8 @@ impl Default for FuseOptions {
             io_uring: IoUring::Auto,
             low_latency: LowLatency::Auto,
             locks: Locks::Kernel,
+            request_timeout: None,
+            idmap: false,
             stack_depth: 1,
         }
     }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// How often a drain looks whether it is done: far below what a person notices, far above what a look costs.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 
-/// A namespace that is mounted. Requests by `/dev/fuse` are answered by [`Session::serve`], those by rings before.
+/// A namespace that is mounted. Nobody answers the kernel before [`Session::serve`].
 pub struct Session {
     transport: Transport,
     handle: SessionHandle,

@@ -62,7 +62,9 @@ pub(crate) fn serve(
     }
     if plan.settings.control {
         let control = Control::new(Arc::downgrade(&namespace), handle.clone(), level, plan.settings.clone());
-        mount_control(&namespace, control, &handle).map_err(refused)?;
+        // Where requests have a limit of time, none may wait for something to happen.
+        let log_waits = plan.settings.request_timeout_s.is_none();
+        mount_control(&namespace, control, &handle, log_waits).map_err(refused)?;
     }
     let served = Served::start(session, handle, mountpoint)
         .map_err(|error| Fault::new(Status::System, format!("mount: {place}: threads: {error}")))?;
@@ -90,19 +92,20 @@ fn mount_control(
     namespace: &Arc<Namespace>,
     control: Control,
     handle: &SessionHandle,
+    log_waits: bool,
 ) -> fs9_sdk::Result<()> {
     let options = ControlOptions {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uid: geteuid().as_raw(),
         gid: getegid().as_raw(),
+        log_waits,
     };
     let provider = ControlProvider::new(namespace, options, Arc::new(control), handle.handle_report());
     let options = MountOptions {
         source: "fs9".to_owned(),
         provider: "control".to_owned(),
         hidden: true,
-        // Who reads the access log waits for lines.
-        reads_wait: true,
+        reads_wait: log_waits,
         ..MountOptions::default()
     };
     warn_of_shadowed(namespace);
@@ -149,6 +152,8 @@ fn fuse_options(plan: &Plan) -> FuseOptions {
             LowLatency::On => fs9_fuse::LowLatency::On,
             LowLatency::Off => fs9_fuse::LowLatency::Off,
         },
+        request_timeout: settings.request_timeout_s.and_then(|seconds| seconds.try_into().ok()),
+        idmap: settings.idmap,
         locks: match settings.locks {
             Locks::Kernel => fs9_fuse::Locks::Kernel,
             Locks::Provider => fs9_fuse::Locks::Provider,

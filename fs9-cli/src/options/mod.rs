@@ -108,6 +108,12 @@ fn check_conflicts(settings: &Settings) -> Result<(), String> {
     if settings.writeback && asked {
         return Err("options \"writeback\" and \"passthrough=auto\" exclude each other: leave one out".into());
     }
+    // A wait for a lock counts as a request without an answer.
+    if settings.locks == Locks::Provider && settings.request_timeout_s.is_some() {
+        return Err(
+            "options \"locks=provider\" and \"request_timeout\" exclude each other: leave one out".into()
+        );
+    }
     // With a single thread nobody watches the pace of requests.
     if settings.low_latency == LowLatency::On && settings.threads_max == Some(1) {
         return Err(

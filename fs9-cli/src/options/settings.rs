@@ -103,6 +103,10 @@ pub(crate) struct Settings {
     pub(crate) io_uring: IoUring,
     /// Whether processors are kept awake while requests come quickly.
     pub(crate) low_latency: LowLatency,
+    /// After how many seconds without an answer the kernel gives the mount up.
+    pub(crate) request_timeout_s: Option<u32>,
+    /// Mounts of this one may have other users.
+    pub(crate) idmap: bool,
     /// Who keeps locks.
     pub(crate) locks: Locks,
     /// `.fs9` is there.
@@ -150,6 +154,8 @@ impl Default for Settings {
             passthrough: Passthrough::Auto,
             io_uring: IoUring::Auto,
             low_latency: LowLatency::Auto,
+            request_timeout_s: None,
+            idmap: false,
             locks: Locks::Kernel,
             control: true,
             log_level: None,

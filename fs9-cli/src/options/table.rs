@@ -9,6 +9,9 @@ use tracing::level_filters::LevelFilter;
 /// keep a disk busy.
 const THREADS_MAX: u32 = 64;
 
+/// What the kernel takes: 16 bits.
+const REQUEST_TIMEOUT_MAX: u32 = u16::MAX as u32;
+
 /// Every option, in the order in which help shows them.
 pub(crate) static TABLE: &[Spec] = &[
     Spec {
@@ -177,6 +180,22 @@ pub(crate) static TABLE: &[Spec] = &[
         remount: Remount::Fixed,
         providers: &[],
         help: "Whether requests come by io_uring, with Linux 6.14 or later (auto: where /sys/module/fuse/parameters/enable_uring is on; on: it is turned on for the whole machine, which takes root).",
+    },
+    Spec {
+        name: "request_timeout",
+        setter: Setter::Count(REQUEST_TIMEOUT_MAX, |s, seconds| s.request_timeout_s = Some(seconds)),
+        scope: Scope::Whole,
+        remount: Remount::Fixed,
+        providers: &[],
+        help: "After how many seconds without an answer the kernel gives up the whole mount, with Linux 6.14 or later (default: never). Readers of .fs9/accesslog then do not wait for lines.",
+    },
+    Spec {
+        name: "idmap",
+        setter: Setter::Flag(|s| s.idmap = true),
+        scope: Scope::Whole,
+        remount: Remount::Fixed,
+        providers: &[],
+        help: "The mount may be mounted once more with users mapped to others, with Linux 6.12 or later; the daemon then learns only who makes something, and .fs9 is closed.",
     },
     Spec {
         name: "low_latency",

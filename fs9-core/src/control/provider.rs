@@ -63,6 +63,8 @@ pub struct ControlOptions {
     pub uid: u32,
     /// The group of the daemon.
     pub gid: u32,
+    /// Who reads `accesslog` waits for lines; otherwise reading gives `EAGAIN` while there are none.
+    pub log_waits: bool,
 }
 
 /// The provider of the control directory.
@@ -245,7 +247,7 @@ impl Provider for ControlProvider {
         }
         let (said, traits) = match file {
             File::AccessLog => {
-                let never_wait = flags.contains(OpenFlags::NONBLOCK);
+                let never_wait = flags.contains(OpenFlags::NONBLOCK) || !self.options.log_waits;
                 let log = Said::Log { reader: self.handles.access_log().open()?, never_wait };
                 (log, OpenTraits::STREAM | OpenTraits::NONSEEKABLE)
             }

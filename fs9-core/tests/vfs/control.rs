@@ -42,7 +42,7 @@ impl HandleReport for OneHandle {
 }
 
 fn control(namespace: &Arc<Namespace>) -> ControlProvider {
-    let options = ControlOptions { version: "fs9 1.2.3".into(), uid: OWNER, gid: 100 };
+    let options = ControlOptions { version: "fs9 1.2.3".into(), uid: OWNER, gid: 100, log_waits: true };
     ControlProvider::new(namespace, options, Arc::new(Echo), Arc::new(OneHandle::default()))
 }
 
@@ -232,7 +232,7 @@ fn read_log(control: &ControlProvider, file: OpenNode) -> Result<String> {
 #[test]
 fn the_access_log_is_on_while_somebody_has_it_open() {
     let (namespace, requests) = (Namespace::new(), Arc::new(OneHandle::default()));
-    let options = ControlOptions { version: "fs9 1.2.3".into(), uid: OWNER, gid: 100 };
+    let options = ControlOptions { version: "fs9 1.2.3".into(), uid: OWNER, gid: 100, log_waits: true };
     let control = ControlProvider::new(&namespace, options, Arc::new(Echo), Arc::clone(&requests) as _);
     assert_eq!(node(&control, "accesslog").1.permissions, 0o400);
     assert!(!requests.access_log().is_open());

@@ -110,6 +110,8 @@ fn agree(frontend: &Frontend, request: &InitRequest, payload_max: Option<usize>)
     wanted.set(InitFlags::SECURITY_CTX, frontend.has_selinux());
     wanted.set(InitFlags::PASSTHROUGH, frontend.has_passthrough());
     wanted.set(InitFlags::POSIX_LOCKS | InitFlags::FLOCK_LOCKS, options.locks == Locks::Provider);
+    wanted.set(InitFlags::REQUEST_TIMEOUT, options.request_timeout.is_some());
+    wanted.set(InitFlags::ALLOW_IDMAP, options.idmap);
     wanted.set(InitFlags::OVER_IO_URING, payload_max.is_some());
     let flags = wanted & request.flags;
     if flags != wanted {
@@ -130,6 +132,6 @@ fn agree(frontend: &Frontend, request: &InitRequest, payload_max: Option<usize>)
         max_pages: (write_max / PAGE) as u16,
         // Depth 0 is what a mount without passthrough has, so that it can lie below others.
         max_stack_depth: if passthrough { options.stack_depth } else { 0 },
-        request_timeout: 0,
+        request_timeout: options.request_timeout.unwrap_or_default(),
     }
 }

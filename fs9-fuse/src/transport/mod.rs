@@ -39,8 +39,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Agrees with the kernel on how to talk. Requests that come by rings are answered from now on, all others once
-    /// [`Transport::serve`] is called.
+    /// Agrees with the kernel on how to talk. Nothing is answered before [`Transport::serve`].
     ///
     /// # Errors
     /// Those of the device; a kernel that is too old; those of rings, if they were asked for by name.
@@ -75,8 +74,9 @@ impl Transport {
     /// What ends the connection other than unmounting.
     pub(crate) fn serve(self) -> io::Result<()> {
         let Transport { server, readers, rings, threads } = self;
-        if rings.is_none() {
-            readers.read_from(server.device.try_clone()?);
+        match &rings {
+            Some(rings) => rings.open(),
+            None => readers.read_from(server.device.try_clone()?),
         }
         let each = |index: usize| {
             let device = match server.frontend.options().clone_fd && index > 0 {

@@ -118,13 +118,23 @@ impl Role {
             Role::Spare => 1,
         }
     }
+
+    /// Returns while what a thread does not register.
+    const fn waits_to_register(self) -> &'static [Gate] {
+        match self {
+            Role::Main => &[Gate::Closed, Gate::SparesRegister],
+            Role::Spare => &[Gate::Closed],
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gate {
     Closed,
     /// Spare threads register first, so that the kernel gives requests to main threads first.
-    OpenForSpares,
+    SparesRegister,
+    AllRegister,
+    /// Requests are taken.
     Open,
     /// The rings are not wanted after all.
     Abandoned,
@@ -181,15 +191,15 @@ impl Rings {
         self.shared.layout.payload_max
     }
 
-    /// Registers the rings with the kernel, which sends all requests by them from then on.
+    /// Registers the rings with the kernel, which sends all requests by them from then on. They wait until [`Rings::open`].
     ///
     /// # Errors
     /// Those of the kernel; it then sends requests by the device.
     pub(super) fn register(&self, server: Server) -> io::Result<()> {
         self.shared.server.set(server).ok();
-        self.shared.set_gate(Gate::OpenForSpares);
+        self.shared.set_gate(Gate::SparesRegister);
         let spares = self.collect(1);
-        self.shared.set_gate(Gate::Open);
+        self.shared.set_gate(Gate::AllRegister);
         let mains = self.collect(1);
         // One of the two is enough to serve a queue.
         spares.or(mains)
@@ -212,6 +222,11 @@ impl Rings {
         }
     }
 
+    /// Lets requests be taken from now on.
+    pub(super) fn open(&self) {
+        self.shared.set_gate(Gate::Open);
+    }
+
     /// Waits until all threads have ended, which they do when the mount is gone.
     pub(super) fn join(&self) {
         loop {
@@ -225,7 +240,7 @@ impl Rings {
 
 impl Drop for Rings {
     fn drop(&mut self) {
-        if self.shared.server.get().is_none() {
+        if *self.shared.gate.lock() != Gate::Open {
             self.shared.set_gate(Gate::Abandoned);
         }
     }
@@ -237,10 +252,10 @@ impl Shared {
         self.opened.notify_all();
     }
 
-    /// Waits at the gate, and returns whether it was opened.
-    fn pass_gate(&self, role: Role) -> bool {
+    /// Waits as long as the gate is in one of these states, and returns whether the rings are wanted.
+    fn pass_gate(&self, closed: &[Gate]) -> bool {
         let mut gate = self.gate.lock();
-        while *gate == Gate::Closed || (*gate == Gate::OpenForSpares && role == Role::Main) {
+        while closed.contains(&*gate) {
             self.opened.wait(&mut gate);
         }
         *gate != Gate::Abandoned
@@ -280,7 +295,7 @@ impl Shared {
         let tell = |result: io::Result<()>| report.is_none_or(|report| report.send((queue, result)).is_ok());
         run_on_processor(queue);
         let mut ring = match FuseRing::new(&self.device, queue as u16, role.entries()) {
-            Ok(ring) if tell(Ok(())) && self.pass_gate(role) => ring,
+            Ok(ring) if tell(Ok(())) && self.pass_gate(role.waits_to_register()) => ring,
             Ok(_) => return,
             Err(error) => {
                 tell(Err(error));
@@ -294,7 +309,7 @@ impl Shared {
             tracing::debug!(queue, %error, "an entry was not registered");
         }
         tell(registered);
-        if is_registered {
+        if is_registered && self.pass_gate(&[Gate::SparesRegister, Gate::AllRegister]) {
             let mailbox = Mailbox::new(&server.device, ring.bell());
             let worker = Worker {
                 shared: &self,

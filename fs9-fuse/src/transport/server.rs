@@ -21,6 +21,9 @@ fn dispatch_once<R: Reply>(
     contained(|| frontend.dispatch(header, operation, reply));
 }
 
+/// The user of a request where the kernel does not tell, as on mounts with other users (`FUSE_INVALID_UIDGID`).
+const UNTOLD: u32 = u32::MAX;
+
 /// Says in the log that a message was not understood; what is only not offered is no fault.
 pub(super) fn log(malformed: &Malformed) {
     if malformed.errno == ErrorKind::NotImplemented {
@@ -100,8 +103,10 @@ impl Server {
     /// What is open stays usable for whoever was given it.
     fn may_enter(&self, uid: u32, operation: &Operation<'_>) -> bool {
         use Operation as O;
-        self.frontend.options().allow_other
+        let options = self.frontend.options();
+        options.allow_other
             || uid == self.frontend.owner_uid()
+            || (options.idmap && uid == UNTOLD)
             || matches!(
                 operation,
                 O::Read { .. }

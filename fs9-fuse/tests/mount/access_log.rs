@@ -57,7 +57,7 @@ fn mounted() -> (Mounted, Sender<()>) {
     namespace.mount(&VfsPath::parse(b"/odd").unwrap(), odd, options).unwrap();
     let mounted = Mounted::namespace(Arc::clone(&namespace), FuseOptions::default());
     let uid = rustix::process::geteuid().as_raw();
-    let options = ControlOptions { version: "test".into(), uid, gid: 0 };
+    let options = ControlOptions { version: "test".into(), uid, gid: 0, log_waits: true };
     let report = mounted.session.handle_report();
     let control = Arc::new(ControlProvider::new(&namespace, options, Arc::new(NoCommands), report));
     let options =
