@@ -7,7 +7,7 @@ use crate::Counters;
 use crate::frontend::Frontend;
 use crate::mount_point::MountPoint;
 use crate::options::{FuseOptions, WantedLifetimes};
-use crate::transport::{Awake, Transport};
+use crate::transport::{self, Awake, Transport};
 use fs9_core::Namespace;
 use fs9_core::control::HandleReport;
 use std::io;
@@ -53,6 +53,7 @@ impl Session {
     /// old; those of opening `/dev/cpu_dma_latency` and of io_uring if a low latency and rings were asked for.
     pub fn mount(namespace: Arc<Namespace>, mount_point: &Path, options: FuseOptions) -> io::Result<Session> {
         let path = mount_point.canonicalize()?;
+        transport::set_up_rings(options.io_uring)?;
         let frontend = Frontend::new(namespace, options);
         let awake = Awake::new(frontend.options().low_latency)?;
         let connect = |device| Transport::connect(device, Arc::clone(&frontend), awake);

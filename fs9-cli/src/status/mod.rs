@@ -71,8 +71,9 @@ fn ask(lines: Vec<MountLine>) -> Vec<MountRecord> {
         let answers = answers.clone();
         std::thread::spawn(move || {
             // Who answers too late finds nobody; what cannot be understood is no answer.
-            let asked = ask_apart(&line).and_then(|json| Ok(serde_json::from_slice(&json)?));
-            let _late = asked.map(|record| answers.send((index, record)));
+            let Ok(json) = ask_apart(&line) else { return };
+            let Ok(record) = serde_json::from_slice(&json) else { return };
+            let _late = answers.send((index, record));
         });
     }
     drop(answers);

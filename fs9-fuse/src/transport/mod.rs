@@ -38,6 +38,14 @@ pub(crate) struct Transport {
     threads: usize,
 }
 
+/// Sets the kernel up for rings if they are asked for by name: it makes its offer when a file system is made.
+///
+/// # Errors
+/// Those of setting it up, with what to do.
+pub(crate) fn set_up_rings(wanted: IoUring) -> io::Result<()> {
+    rings::is_enabled(wanted).map(drop).map_err(|error| by_name(&error))
+}
+
 impl Transport {
     /// Agrees with the kernel on how to talk. Nothing is answered before [`Transport::serve`].
     ///
@@ -142,10 +150,14 @@ fn register_rings(
 fn without_if_optional(wanted: IoUring, result: io::Result<Option<Rings>>) -> io::Result<Option<Rings>> {
     match result {
         Err(error) if wanted == IoUring::Auto => {
-            tracing::info!(%error, "requests come by /dev/fuse, not by io_uring");
+            tracing::info!(%error, "requests come by /dev/fuse, not by io_uring: fs9 doctor tells more");
             Ok(None)
         }
-        Err(error) => Err(io::Error::new(error.kind(), format!("io_uring=on: {error}"))),
+        Err(error) => Err(by_name(&error)),
         Ok(rings) => Ok(rings),
     }
+}
+
+fn by_name(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("io_uring=on: {error}"))
 }
