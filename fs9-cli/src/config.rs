@@ -12,6 +12,7 @@ use crate::source::Source;
 use fs9_core::VfsPath;
 use fs9_sdk::ErrorKind;
 use serde::Deserialize;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -57,8 +58,7 @@ pub(crate) fn read(path: &Path, options: &[String]) -> Outcome<Plan> {
     })?;
     let text = String::from_utf8(bytes).map_err(|error| not_text(path, &error))?;
     let base = std::path::absolute(path).ok().and_then(|file| Some(file.parent()?.to_owned()));
-    let reader = Reader { path, text: &text, base: base.as_deref().unwrap_or(Path::new("/")) };
-    reader.plan(options)
+    Reader { path, text: &text, base: base.as_deref() }.plan(options)
 }
 
 /// Tells in which line a file stops being text.
@@ -72,7 +72,8 @@ fn not_text(path: &Path, error: &std::string::FromUtf8Error) -> Fault {
 struct Reader<'a> {
     path: &'a Path,
     text: &'a str,
-    base: &'a Path,
+    /// The directory of the file; unknown if the path is relative to a working directory that is gone.
+    base: Option<&'a Path>,
 }
 
 impl Reader<'_> {
@@ -94,7 +95,7 @@ impl Reader<'_> {
         let mounts = file.mount.iter().map(mount).collect::<Outcome<Vec<_>>>()?;
         let bind = |table| self.bind(table, &settings);
         let binds = file.bind.iter().map(bind).collect::<Outcome<Vec<_>>>()?;
-        self.check_paths(&file.mount, &mounts)?;
+        self.check_paths(&file, &mounts, &binds)?;
         let shown = std::path::absolute(self.path).unwrap_or_else(|_| self.path.to_owned());
         let fsname = settings.fsname.clone().unwrap_or_else(|| shown.display().to_string());
         Ok(Plan { fsname, settings, mounts, binds })
@@ -109,7 +110,7 @@ impl Reader<'_> {
         }
         let source = Source::parse(table.source.get_ref().as_ref());
         let refuse = |wrong: String| self.fault(&table.source.span(), &wrong);
-        let source = providers::resolve(source, &mut settings, Some(self.base)).map_err(refuse)?;
+        let source = providers::resolve(source, &mut settings, self.base).map_err(refuse)?;
         Ok(PlannedMount { path, source, settings })
     }
 
@@ -123,6 +124,7 @@ impl Reader<'_> {
         parsed.map_err(|error| {
             let wrong = match error.kind() {
                 ErrorKind::NameTooLong => "has a component of more than 255 bytes",
+                _ if text.get_ref().contains('\0') => "holds a NUL byte",
                 _ => "is not an absolute path of the mount",
             };
             self.fault(&text.span(), &format!("\"{}\" {wrong}", text.get_ref()))
@@ -142,11 +144,16 @@ impl Reader<'_> {
         Ok(path)
     }
 
-    /// Wants one mount at `/` and no two at one path.
-    fn check_paths(&self, tables: &[MountTable], mounts: &[PlannedMount]) -> Outcome<()> {
-        for (at, (table, mount)) in tables.iter().zip(mounts).enumerate() {
-            if mounts.iter().take(at).any(|earlier| earlier.path == mount.path) {
-                return Err(self.fault(&table.path.span(), "another [[mount]] has this path: choose one"));
+    /// Wants one mount at `/` and no two mounts or binds at one path.
+    fn check_paths(&self, file: &File, mounts: &[PlannedMount], binds: &[PlannedBind]) -> Outcome<()> {
+        let mounts_at =
+            file.mount.iter().map(|table| &table.path).zip(mounts.iter().map(|mount| &mount.path));
+        let binds_at = file.bind.iter().map(|table| &table.target).zip(binds.iter().map(|bind| &bind.target));
+        let mut taken = HashSet::new();
+        for (text, path) in mounts_at.chain(binds_at) {
+            if !taken.insert(path) {
+                let wrong = "another [[mount]] or [[bind]] has this path: choose one";
+                return Err(self.fault(&text.span(), wrong));
             }
         }
         if !mounts.iter().any(|mount| mount.path == VfsPath::root()) {
@@ -180,7 +187,8 @@ mod tests {
     use std::path::Path;
 
     fn plan(text: &str) -> Outcome<Plan> {
-        Reader { path: Path::new("fs9.toml"), text, base: Path::new(env!("CARGO_MANIFEST_DIR")) }.plan(&[])
+        let base = Some(Path::new(env!("CARGO_MANIFEST_DIR")));
+        Reader { path: Path::new("fs9.toml"), text, base }.plan(&[])
     }
 
     #[track_caller]
@@ -242,7 +250,19 @@ target = "/tmp"
         );
         refused(
             &GOOD.replace("path = \"/\"", "path = \"/scratch/\""),
-            "mount: fs9.toml:10: path: another [[mount]] has this path: choose one",
+            "mount: fs9.toml:10: path: another [[mount]] or [[bind]] has this path: choose one",
+        );
+        refused(
+            &GOOD.replace("\"/tmp\"", "\"/scratch/.\""),
+            "mount: fs9.toml:16: target: another [[mount]] or [[bind]] has this path: choose one",
+        );
+        refused(
+            &format!("{GOOD}[[bind]]\nsource = \"/\"\ntarget = \"/tmp\"\n"),
+            "mount: fs9.toml:19: target: another [[mount]] or [[bind]] has this path: choose one",
+        );
+        let with_nul = plan(&GOOD.replace("\"/tmp\"", "\"/tmp\\u0000\"")).unwrap_err().to_string();
+        assert!(
+            with_nul.starts_with("mount: fs9.toml:16: target: ") && with_nul.ends_with(" holds a NUL byte")
         );
         refused(
             "",
@@ -267,6 +287,19 @@ target = "/tmp"
             assert!(message.starts_with(&format!("mount: fs9.toml:{line}: \"/.fs9/")), "{message}");
             plan(&inside.replace("allow_other", "nocontrol")).unwrap();
         }
+    }
+
+    /// Symptom: from a working directory that was removed, `source = "data"` mounted `/data`. Cause: the root stood in
+    /// for a directory of the file that could not be told. Fix: a relative source is refused then.
+    #[test]
+    fn a_relative_source_is_refused_where_the_directory_of_the_file_is_unknown() {
+        let read = |source: &str| {
+            let text = format!("[[mount]]\npath = \"/\"\nsource = \"{source}\"\n");
+            Reader { path: Path::new("fs9.toml"), text: &text, base: None }.plan(&[])
+        };
+        let message = read("tmp").unwrap_err().to_string();
+        assert!(message.starts_with("mount: fs9.toml:3: source: tmp: not an absolute path"), "{message}");
+        read("/tmp").unwrap();
     }
 
     #[test]

@@ -17,6 +17,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The most mounts of a namespace. A bind can double their number with one command, so that memory would soon be full;
+/// Linux has a bound of that kind for the same reason (`fs.mount-max`).
+const MOUNTS_MAX: usize = 1 << 17;
+
 /// A table at one moment, held without a lock.
 pub type TableGuard = Guard<Arc<MountTable>>;
 
@@ -34,7 +38,7 @@ pub struct ChangedEntry {
 pub enum NamespaceChange<'a> {
     /// The mount is about to appear: no operation was called on its provider yet, except the lookups of a bind. The
     /// moment to call [`Provider::report_changes_to`], once for each origin. If its path is taken in the same moment,
-    /// the mount is dropped and nothing follows.
+    /// the mount is dropped and nothing follows; so it is if there are too many mounts.
     Mounting(&'a Arc<Mount>),
     /// The mount is in the table.
     Mounted {
@@ -106,7 +110,7 @@ impl Namespace {
     ///
     /// # Errors
     /// `EBUSY` if something is mounted at that very path, `ENOTDIR` if there or on the way is something else than a
-    /// directory.
+    /// directory, `ENOSPC` beyond 131,072 mounts.
     pub fn mount(
         &self,
         path: &VfsPath,
@@ -213,7 +217,7 @@ impl Namespace {
         Ok(self.publish_all(vec![mount])?.swap_remove(0))
     }
 
-    /// Puts mounts into the table in one step: all, or none if one of their paths is taken.
+    /// Puts mounts into the table in one step: all, or none if one of their paths is taken or they are too many.
     pub(crate) fn publish_all(&self, mounts: Vec<Mount>) -> Result<Vec<Arc<Mount>>> {
         let mounts: Vec<Arc<Mount>> = mounts.into_iter().map(Arc::new).collect();
         mounts.iter().for_each(|mount| self.tell(&NamespaceChange::Mounting(mount)));
@@ -221,6 +225,7 @@ impl Namespace {
         {
             let mut writer = self.writer.lock();
             let mut table = MountTable::clone(&self.table.load_full());
+            refuse_too_many(&table, &mounts)?;
             for mount in &mounts {
                 refuse_taken_in(&table, mount.path())?;
                 entries.push(changed_entry(&table, mount));
@@ -265,6 +270,15 @@ fn refuse_taken_in(table: &MountTable, path: &VfsPath) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+fn refuse_too_many(table: &MountTable, more: &[Arc<Mount>]) -> Result<()> {
+    if table.len() + more.len() <= MOUNTS_MAX {
+        return Ok(());
+    }
+    let first = more.first().map_or_else(VfsPath::root, |mount| mount.path().clone());
+    let why = format!("a namespace has at most {MOUNTS_MAX} mounts");
+    Err(Error::new(ErrorKind::NoSpace).during("mount at").at(first).because(why))
 }
 
 /// Returns the uppermost entry on the way to `mount` that is no place of `table`, else the last one.

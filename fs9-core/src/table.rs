@@ -131,6 +131,11 @@ impl MountTable {
         self.mounts.values()
     }
 
+    /// Returns the number of mounts.
+    pub(crate) fn len(&self) -> usize {
+        self.mounts.size()
+    }
+
     /// Returns the mount of that number.
     pub fn mount(&self, id: MountId) -> Option<&Arc<Mount>> {
         self.mounts.get(&id)

@@ -201,3 +201,19 @@ fn what_is_hidden_is_not_shown_by_a_bind() {
     assert_eq!(error.kind(), ErrorKind::NotPermitted);
     assert!(namespace.table().place(&path("/dst")).is_none());
 }
+
+/// Symptom: a few binds of a way into itself filled the memory. Cause: each shows again all that the ones before show,
+/// so that the number of mounts doubles, without a bound. Fix: a namespace has at most so many mounts.
+#[test]
+fn binds_of_a_way_into_itself_end_at_the_bound_and_leave_what_is_there() {
+    let namespace = ways();
+    let bind = |index: usize| namespace.bind(&path("/way"), &path(&format!("/way/again{index}")));
+    let refused = (0..17).find_map(|index| bind(index).err()).unwrap();
+    assert_eq!(refused.kind(), ErrorKind::NoSpace, "{refused}");
+    let before = namespace.table().mounts().count();
+    assert!(before <= 1 << 17, "{before}");
+    bind(99).unwrap_err();
+    assert_eq!(namespace.table().mounts().count(), before);
+    let tree = Tree::new(Execution::Inline, &[]);
+    namespace.mount(&path("/other"), tree, MountOptions::default()).unwrap();
+}

@@ -29,13 +29,16 @@ impl Frontend {
     }
 
     fn mounts_changed(self: &Arc<Frontend>, change: &NamespaceChange<'_>) {
-        let (mount, entry) = match change {
+        let (mount, entry, is_there) = match change {
             NamespaceChange::Mounting(mount) => return self.ask_for_changes(mount),
-            NamespaceChange::Mounted { mount, entry } | NamespaceChange::Unmounted { mount, entry } => {
-                (mount, entry)
-            }
+            NamespaceChange::Mounted { mount, entry } => (mount, entry, true),
+            NamespaceChange::Unmounted { mount, entry } => (mount, entry, false),
         };
-        self.update_views();
+        // Of mounts that come or go in one step, the first one brings the views of all up to date: to do so for each
+        // would take quadratic time.
+        if self.views.load().get(mount.id()).is_some() != is_there {
+            self.update_views();
+        }
         if let Some(view) = self.views.load().get(mount.id()) {
             view.ask_for_root();
         }

@@ -149,7 +149,7 @@ impl LocalProvider {
             by_name.then(|| self.hold_entry(&old, from.name)).flatten(),
             (by_name && exchange).then(|| self.hold_entry(&new, to.name)).flatten(),
         ];
-        let renamed = if exchange { rename() } else { self.caring(&new, to.name, rename) };
+        let renamed = self.replacing(&new, to.name, flags, rename);
         if renamed.is_err() {
             moving.into_iter().flatten().for_each(|node| self.nodes.let_go(node));
         } else if by_name {
@@ -159,6 +159,22 @@ impl LocalProvider {
             }
         }
         renamed
+    }
+
+    /// Renames to a name, which takes that from an object unless the flags forbid it. What takes none away need not care,
+    /// and must not: a rename that the backing lets wait would keep descriptors from being given up for all others.
+    fn replacing(
+        &self,
+        dir: &Node,
+        name: Name<'_>,
+        flags: RenameFlags,
+        rename: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        if flags.intersects(RenameFlags::NOREPLACE | RenameFlags::EXCHANGE) {
+            rename()
+        } else {
+            self.caring(dir, name, rename)
+        }
     }
 
     /// Does what takes a name from an object, so that its node is not lost.
@@ -230,5 +246,34 @@ impl LocalProvider {
         let Ok(fd) = self.backing.open_entry(&dir.descriptor, place.name) else { return };
         let Ok(stat) = Stat::of(&fd) else { return };
         self.nodes.moved(self.found(&fd, &stat).key, &Whereabouts::from(place));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{LocalOptions, LocalProvider};
+    use fs9_sdk::{Name, RenameFlags};
+
+    /// Symptom: while the backing let one `mv` to a free name wait, whoever looked up other files got EMFILE. Cause: no
+    /// descriptor was given up meanwhile, for the sake of a name that might be replaced. Fix: `mv` and others that
+    /// replace nothing do not ask for that.
+    #[test]
+    fn a_rename_that_replaces_nothing_keeps_no_descriptor_from_being_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let provider = LocalProvider::open(directory.path(), LocalOptions::default()).unwrap();
+        let free = Name::new(b"free").unwrap();
+        assert!(provider.evictions.begin());
+        let gives_up = |flags| {
+            let mut gives_up = false;
+            let rename = || {
+                gives_up = provider.evictions.begin();
+                Ok(())
+            };
+            provider.replacing(&provider.root, free, flags, rename).unwrap();
+            gives_up
+        };
+        assert!(gives_up(RenameFlags::NOREPLACE) && gives_up(RenameFlags::EXCHANGE));
+        let cares = provider.devices.has_handles(provider.root.device);
+        assert_eq!(gives_up(RenameFlags::empty()), !cares, "a name that appears meanwhile is replaced");
     }
 }

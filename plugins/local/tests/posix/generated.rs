@@ -49,6 +49,16 @@ fn directories_that_change_unseen_are_not_cached() {
 }
 
 #[test]
+fn the_self_of_proc_is_the_daemon() {
+    let provider = LocalProvider::open(Path::new("/proc"), LocalOptions::default()).unwrap();
+    let link = walk(&provider, "self");
+    let mut call = root();
+    call.caller.pid = 1;
+    let target = provider.readlink(&call, link).unwrap();
+    assert_eq!(target, std::process::id().to_string().into_bytes());
+}
+
+#[test]
 fn ordinary_files_and_directories_may_be_cached() {
     let ground = Ground::new(LocalOptions::default());
     let file = ground.create(&root(), ROOT, "empty", 0o644).unwrap();
