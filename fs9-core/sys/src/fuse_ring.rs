@@ -95,11 +95,9 @@ impl FuseRing {
     pub fn new(device: impl AsFd, queue: u16, entries: usize) -> io::Result<FuseRing> {
         let entries = u32::try_from(entries).unwrap_or(u32::MAX).saturating_add(1);
         let submissions = entries.checked_next_power_of_two().ok_or(io::ErrorKind::InvalidInput)?;
-        let mut ring: IoUring<squeue::Entry128, cqueue::Entry> =
+        let ring: IoUring<squeue::Entry128, cqueue::Entry> =
             IoUring::builder().setup_single_issuer().setup_defer_taskrun().build(submissions)?;
         ring.submitter().register_files(&[device.as_fd().as_raw_fd()])?;
-        // It saves looking the ring up for each system call; without it all is the same.
-        ring.submitter().register_ring_fd().ok();
         let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let (waiting, ready) = (Vec::new(), VecDeque::new());
         Ok(FuseRing {
