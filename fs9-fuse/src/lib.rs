@@ -35,7 +35,6 @@ pub use operation::{AttributeChanges, Bytes, Creation, Operation, RequestHeader,
 pub use options::{FuseOptions, IoUring, Locks, LowLatency, Passthrough, WantedLifetimes};
 pub use read_buffer::ReadBuffer;
 pub use reply::{
-    Answer, Backing, BufferedEntry, EntryAnswer, Exchange, LISTED_ONLY, ListedEntry, Listing, OpenAnswer,
-    Reply,
+    Answer, Backing, BufferedEntry, EntryAnswer, Exchange, ListedEntry, Listing, OpenAnswer, Reply,
 };
 pub use session::{Session, SessionHandle};

@@ -70,9 +70,6 @@ pub enum Answer {
     Lock(FileLock),
 }
 
-/// The number of an entry that is listed without an inode behind it: the kernel shows it and keeps nothing.
-pub const LISTED_ONLY: Ino = Ino(1);
-
 /// One entry of a listing as the kernel gets it.
 #[derive(Clone, Copy)]
 pub struct ListedEntry<'a> {

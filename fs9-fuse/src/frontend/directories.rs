@@ -9,7 +9,7 @@
 use super::open_file::{Backend, OpenFile, PlaceName};
 use super::{Frontend, Request, on};
 use crate::inode::{Ino, Target, synthetic_ino};
-use crate::reply::{Answer, Exchange, LISTED_ONLY, ListedEntry, Listing};
+use crate::reply::{Answer, Exchange, ListedEntry, Listing};
 use crate::view::MountView;
 use fs9_core::HandleId;
 use fs9_sdk::{
@@ -49,7 +49,7 @@ impl Frontend {
         let file = self.open_file(handle)?;
         let listing = exchange.listing().ok_or(ErrorKind::InvalidArgument)?;
         let places = self.listed_places(&file, cookie)?;
-        if !self.list_own(&file, &places, (cookie, attributes), listing) {
+        if !self.list_own(&file, &places, cookie, listing) {
             return Ok(Answer::Listing);
         }
         let Some(backend) = &file.backend else { return Ok(Answer::Listing) };
@@ -95,7 +95,7 @@ impl Frontend {
         &self,
         file: &OpenFile,
         places: &[PlaceName],
-        (cookie, attributes): (u64, bool),
+        cookie: u64,
         listing: &mut dyn Listing,
     ) -> bool {
         let first = match cookie {
@@ -114,8 +114,7 @@ impl Frontend {
                 _ => match places.get((index - DOTS) as usize) {
                     Some(place) if !place.hidden => {
                         // A look at the mount may block, so it is left to the lookup that follows.
-                        let ino = if attributes { LISTED_ONLY } else { synthetic_ino(place.place) };
-                        (&place.name, ino)
+                        (&place.name, synthetic_ino(place.place))
                     }
                     _ => return true,
                 },
@@ -130,6 +129,8 @@ impl Frontend {
 struct Deferred {
     name: Box<[u8]>,
     cookie: u64,
+    /// The number that is shown.
+    ino: Ino,
     kind: Option<FileType>,
     entry: Option<Entry>,
 }
@@ -169,9 +170,13 @@ impl Sink<'_> {
         taken
     }
 
+    /// Returns the number that is shown of an entry that nobody looked at.
+    fn listed_ino(&self, entry: &DirEntry<'_>) -> Ino {
+        self.view().numbering.ino(ObjectId { device: entry.device, number: entry.number, generation: 0 })
+    }
+
     fn list_name(&mut self, entry: &DirEntry<'_>) -> bool {
-        let id = ObjectId { device: entry.device, number: entry.number, generation: 0 };
-        let ino = self.view().numbering.ino(id);
+        let ino = self.listed_ino(entry);
         let (name, cookie) = (entry.name.as_bytes(), entry.cookie);
         self.listing.push(ListedEntry { name, cookie, ino, kind: entry.kind, entry: None })
     }
@@ -203,7 +208,7 @@ impl Sink<'_> {
                 None => !self.listing.push(ListedEntry {
                     name: &deferred.name,
                     cookie: deferred.cookie,
-                    ino: LISTED_ONLY,
+                    ino: deferred.ino,
                     kind: deferred.kind,
                     entry: None,
                 }),
@@ -251,6 +256,7 @@ impl DirSink for Sink<'_> {
                 self.deferred.push(Deferred {
                     name: entry.name.as_bytes().into(),
                     cookie: entry.cookie,
+                    ino: self.listed_ino(&entry),
                     kind: entry.kind,
                     entry: node.copied(),
                 });

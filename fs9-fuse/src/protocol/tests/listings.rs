@@ -5,7 +5,7 @@ use super::record;
 use super::request::Field::{D, W};
 use crate::Ino;
 use crate::protocol::DirBuffer;
-use crate::reply::{LISTED_ONLY, ListedEntry, Listing};
+use crate::reply::{ListedEntry, Listing};
 use fs9_sdk::FileType;
 use proptest::prelude::*;
 
@@ -38,7 +38,7 @@ fn an_entry_with_attributes_is_looked_up_unless_it_is_only_listed() {
     let mut buffer = DirBuffer::new(&mut room, true);
     let found = ListedEntry { ino: entry().ino, kind: Some(FileType::Regular), ..listed(b"f", 1) };
     assert!(buffer.push(ListedEntry { entry: Some(entry()), ..found }));
-    assert!(buffer.push(ListedEntry { ino: LISTED_ONLY, ..listed(b"..", 2) }));
+    assert!(buffer.push(ListedEntry { ino: Ino(1), ..listed(b"..", 2) }));
     assert!(!buffer.push(listed(b"no room", 3)));
     let dirent = record(&[D(entry().ino.0), D(1), W(1), W(8)]);
     let first = padded([record(&entry_fields()), dirent, b"f".to_vec()].concat());
