@@ -1,8 +1,8 @@
 //! From the kernel's FUSE protocol to the VFS and back.
 //!
-//! A [`transport`] decodes requests into [`Operation`]s; the [`Frontend`] does them by calls of providers and answers
-//! through a [`Reply`]; a [`Session`] ties both to a mount point. Neither operation nor reply belongs to a transport, so
-//! that another one fits in its place.
+//! A transport (`/dev/fuse`, or rings of io_uring) brings requests, which the protocol decodes into [`Operation`]s; the
+//! [`Frontend`] does them by calls of providers and answers through a [`Reply`]; a [`Session`] ties both to a mount point.
+//! Neither operation nor reply knows by which way a request came.
 //!
 //! Invariants: no path policy here, the frontend knows nodes, inodes and places; every request is answered exactly once;
 //! nothing waits on a lock across a call of a provider.

@@ -11,15 +11,16 @@
 //! Invariants: the rings are in place before the kernel is told that they are wanted, and registered before they are
 //! trusted; in each queue, one entry never waits for a provider that may block, so that all others are served.
 
-use super::asked::Asked;
+mod layout;
+mod worker;
+
 use super::device::Device;
 use super::handshake::WRITE_MAX;
-use super::mailbox::{Answered, Mailbox, RingReply};
-use super::server::{Server, log, waits_for_the_disk};
+use super::server::Server;
 use crate::options::IoUring;
-use crate::protocol::decode_parts;
 use fs9_core::CallPool;
-use fs9_sys::{FuseRing, RingEvent, RingRequest};
+use fs9_sys::FuseRing;
+use layout::{ENTRIES_OF_MAIN, Layout};
 use parking_lot::{Condvar, Mutex};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::io;
@@ -28,30 +29,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use worker::Worker;
 
 /// Where the kernel lists the processors that can ever be there. Each has a queue, or nothing is sent by rings.
 const POSSIBLE: &str = "/sys/devices/system/cpu/possible";
-
-/// Memory for payloads. It is taken as payloads are used: small requests touch a page.
-const BUDGET: usize = 64 << 20;
-
-/// Entries of a main thread: so many clients of one processor are served at once; more would wait behind a slow call.
-const ENTRIES_OF_MAIN: usize = 8;
-
-/// Entries of a queue at the beginning: those of its main thread, and one of a spare.
-const ENTRIES_MIN: usize = ENTRIES_OF_MAIN + 1;
-
-/// Entries of a queue at most.
-const ENTRIES_MAX: usize = 32;
 
 /// Threads for requests that take as long as the disk needs: as many as keep a disk busy.
 const SLOW_THREADS_MAX: usize = 8;
 
 /// Such requests that wait for a thread; beyond that they are done where they came.
 const SLOW_QUEUE_MAX: usize = 64;
-
-/// Payloads are at least as long as the longest attribute and its name.
-const PAYLOAD_MIN: usize = 128 << 10;
 
 /// Where the kernel is set up for rings, for the whole machine.
 const PARAMETER: &str = "/sys/module/fuse/parameters/enable_uring";
@@ -74,27 +61,6 @@ pub(super) fn is_enabled(wanted: IoUring) -> io::Result<bool> {
     })?;
     tracing::warn!("{PARAMETER} is on now, for all FUSE mounts of this machine");
     Ok(true)
-}
-
-/// How queues and memory are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
-    pub(super) queues: usize,
-    pub(super) entries_max: usize,
-    /// The longest payload of a request or answer, in bytes.
-    pub(super) payload_max: usize,
-}
-
-impl Layout {
-    /// Divides the budget: where there are many processors, payloads become shorter before entries become fewer.
-    pub(super) fn new(queues: usize, payload_wanted: usize) -> Layout {
-        let queues = queues.max(1);
-        let share = BUDGET / queues;
-        let largest = (share / ENTRIES_MIN).checked_ilog2().map_or(0, |bits| 1 << bits);
-        let payload_max = largest.clamp(PAYLOAD_MIN, payload_wanted.max(PAYLOAD_MIN));
-        let entries_max = (share / payload_max).clamp(ENTRIES_MIN, ENTRIES_MAX);
-        Layout { queues, entries_max, payload_max }
-    }
 }
 
 #[derive(Default)]
@@ -127,6 +93,11 @@ impl Role {
         }
     }
 }
+
+/// The threads of a queue at the beginning.
+const ROLES: [Role; 2] = [Role::Spare, Role::Main];
+
+type Report = SyncSender<(usize, io::Result<()>)>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gate {
@@ -310,18 +281,7 @@ impl Shared {
         }
         tell(registered);
         if is_registered && self.pass_gate(&[Gate::SparesRegister, Gate::AllRegister]) {
-            let mailbox = Mailbox::new(&server.device, ring.bell());
-            let worker = Worker {
-                shared: &self,
-                server,
-                queue,
-                role,
-                ring,
-                mailbox,
-                owed: Vec::new(),
-                answers: Vec::new(),
-            };
-            worker.work();
+            Worker::new(&self, server, (queue, role), ring).work();
         }
     }
 
@@ -349,97 +309,6 @@ impl Shared {
     }
 }
 
-/// A thread at work.
-struct Worker<'a> {
-    shared: &'a Arc<Shared>,
-    server: &'a Server,
-    queue: usize,
-    role: Role,
-    ring: FuseRing,
-    mailbox: Arc<Mailbox>,
-    /// Requests that are not answered yet.
-    owed: Vec<(Asked, RingRequest)>,
-    /// Room for answers on their way from the mailbox.
-    answers: Vec<Answered>,
-}
-
-impl Worker<'_> {
-    /// Takes requests until the mount is gone.
-    fn work(mut self) {
-        loop {
-            match self.take_all() {
-                Ok(()) => {}
-                Err(error) if is_end(&error) => return,
-                Err(error) => {
-                    tracing::error!(queue = self.queue, %error, "a ring is out of use");
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Waits, and does all that is there.
-    fn take_all(&mut self) -> io::Result<()> {
-        self.ring.wait(!self.owed.is_empty())?;
-        while let Some(event) = self.ring.pop() {
-            if let RingEvent::Request(request) = event {
-                let may_wait = self.shared.take_one(self.queue, self.role);
-                self.serve(request, may_wait)?;
-            }
-            self.deliver()?;
-        }
-        Ok(())
-    }
-
-    /// Does a request, or sees to it that it is done.
-    fn serve(&mut self, request: RingRequest, may_wait: bool) -> io::Result<()> {
-        let (header, operation, payload) = (request.header(), request.operation(), request.payload());
-        let message = match decode_parts(header, operation, payload, self.server.dialect) {
-            Ok(message) => message,
-            Err(malformed) => {
-                log(&malformed);
-                self.shared.give_one(self.queue, self.role);
-                return self.ring.answer(request, |_| Err(-malformed.errno.errno()));
-            }
-        };
-        let asked = Asked::by(&message);
-        let reply = || RingReply::new(&self.mailbox, asked, may_wait);
-        if may_wait && waits_for_the_disk(&message.body) {
-            self.server.serve_elsewhere(&self.shared.slow, message, reply);
-        } else {
-            self.server.serve(message, reply);
-        }
-        self.owed.push((asked, request));
-        Ok(())
-    }
-
-    /// Lays down the answers that are there.
-    fn deliver(&mut self) -> io::Result<()> {
-        self.mailbox.empty_into(&mut self.answers);
-        while let Some(answered) = self.answers.pop() {
-            let Some(index) = self.owed.iter().position(|(asked, _)| asked.id == answered.id) else {
-                tracing::error!(id = ?answered.id, "an answer belongs to no request");
-                continue;
-            };
-            let (asked, request) = self.owed.swap_remove(index);
-            self.shared.give_one(self.queue, self.role);
-            let dialect = self.server.dialect;
-            self.ring.answer(request, |room| answered.lay_down(&asked, dialect, room))?;
-        }
-        Ok(())
-    }
-}
-
-/// Returns whether an error says that the mount is gone.
-fn is_end(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotConnected | io::ErrorKind::ConnectionAborted)
-}
-
-/// The threads of a queue at the beginning.
-const ROLES: [Role; 2] = [Role::Spare, Role::Main];
-
-type Report = SyncSender<(usize, io::Result<()>)>;
-
 /// Binds this thread to a processor. Where that is not allowed, it runs wherever there is room.
 fn run_on_processor(number: usize) {
     let mut processors = CpuSet::new();
@@ -448,25 +317,5 @@ fn run_on_processor(number: usize) {
         if let Err(error) = sched_setaffinity(None, &processors) {
             tracing::debug!(number, %error, "a thread is not bound to its processor");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{BUDGET, ENTRIES_MAX, ENTRIES_MIN, Layout, PAYLOAD_MIN};
-
-    #[test]
-    fn payloads_become_shorter_before_entries_become_fewer_and_memory_is_bounded() {
-        let wanted = 1 << 20;
-        for queues in 1..=256 {
-            let layout = Layout::new(queues, wanted);
-            assert!(layout.entries_max >= ENTRIES_MIN && layout.entries_max <= ENTRIES_MAX);
-            assert!(layout.payload_max >= PAYLOAD_MIN && layout.payload_max <= wanted);
-            if layout.payload_max > PAYLOAD_MIN {
-                assert!(queues * layout.entries_max * layout.payload_max <= BUDGET, "{layout:?}");
-            }
-        }
-        assert_eq!(Layout::new(2, wanted), Layout { queues: 2, entries_max: 32, payload_max: wanted });
-        assert_eq!(Layout::new(64, wanted), Layout { queues: 64, entries_max: 9, payload_max: 128 << 10 });
     }
 }

@@ -1,0 +1,109 @@
+//! A thread at work on its ring.
+//!
+//! Invariant: each request that was taken is answered once, by the ring that it came by.
+
+use super::{Role, Shared};
+use crate::protocol::decode_parts;
+use crate::transport::asked::Asked;
+use crate::transport::mailbox::{Answered, Mailbox, RingReply};
+use crate::transport::server::{Server, log, waits_for_the_disk};
+use fs9_sys::{FuseRing, RingEvent, RingRequest};
+use std::io;
+use std::sync::Arc;
+
+/// A thread at work.
+pub(super) struct Worker<'a> {
+    shared: &'a Arc<Shared>,
+    server: &'a Server,
+    queue: usize,
+    role: Role,
+    ring: FuseRing,
+    mailbox: Arc<Mailbox>,
+    /// Requests that are not answered yet.
+    owed: Vec<(Asked, RingRequest)>,
+    /// Room for answers on their way from the mailbox.
+    answers: Vec<Answered>,
+}
+
+impl<'a> Worker<'a> {
+    /// Returns the work of the calling thread, whose ring this is.
+    pub(super) fn new(
+        shared: &'a Arc<Shared>,
+        server: &'a Server,
+        (queue, role): (usize, Role),
+        ring: FuseRing,
+    ) -> Worker<'a> {
+        let mailbox = Mailbox::new(&server.device, ring.bell());
+        Worker { shared, server, queue, role, ring, mailbox, owed: Vec::new(), answers: Vec::new() }
+    }
+
+    /// Takes requests until the mount is gone.
+    pub(super) fn work(mut self) {
+        loop {
+            match self.take_all() {
+                Ok(()) => {}
+                Err(error) if is_end(&error) => return,
+                Err(error) => {
+                    tracing::error!(queue = self.queue, %error, "a ring is out of use");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits, and does all that is there.
+    fn take_all(&mut self) -> io::Result<()> {
+        self.ring.wait(!self.owed.is_empty())?;
+        while let Some(event) = self.ring.pop() {
+            if let RingEvent::Request(request) = event {
+                let may_wait = self.shared.take_one(self.queue, self.role);
+                self.serve(request, may_wait)?;
+            }
+            self.deliver()?;
+        }
+        Ok(())
+    }
+
+    /// Does a request, or sees to it that it is done.
+    fn serve(&mut self, request: RingRequest, may_wait: bool) -> io::Result<()> {
+        let (header, operation, payload) = (request.header(), request.operation(), request.payload());
+        let message = match decode_parts(header, operation, payload, self.server.dialect) {
+            Ok(message) => message,
+            Err(malformed) => {
+                log(&malformed);
+                self.shared.give_one(self.queue, self.role);
+                return self.ring.answer(request, |_| Err(-malformed.errno.errno()));
+            }
+        };
+        let asked = Asked::by(&message);
+        let reply = || RingReply::new(&self.mailbox, asked, may_wait);
+        if may_wait && waits_for_the_disk(&message.body) {
+            self.server.serve_elsewhere(&self.shared.slow, message, reply);
+        } else {
+            self.server.serve(message, reply);
+        }
+        self.owed.push((asked, request));
+        Ok(())
+    }
+
+    /// Lays down the answers that are there.
+    fn deliver(&mut self) -> io::Result<()> {
+        self.mailbox.empty_into(&mut self.answers);
+        while let Some(answered) = self.answers.pop() {
+            let Some(index) = self.owed.iter().position(|(asked, _)| asked.id == answered.id) else {
+                tracing::error!(id = ?answered.id, "an answer belongs to no request");
+                continue;
+            };
+            let (asked, request) = self.owed.swap_remove(index);
+            self.shared.give_one(self.queue, self.role);
+            let dialect = self.server.dialect;
+            self.ring.answer(request, |room| answered.lay_down(&asked, dialect, room))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether an error says that the mount is gone.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotConnected | io::ErrorKind::ConnectionAborted)
+}
