@@ -66,6 +66,7 @@ pub(crate) fn serve(
         let log_waits = plan.settings.request_timeout_s.is_none();
         mount_control(&namespace, control, &handle, log_waits).map_err(refused)?;
     }
+    let way = if handle.has_rings() { "io_uring" } else { "/dev/fuse" };
     let served = Served::start(session, handle, mountpoint)
         .map_err(|error| Fault::new(Status::System, format!("mount: {place}: threads: {error}")))?;
     // The answer to this request is what "mounted" means.
@@ -77,7 +78,7 @@ pub(crate) fn serve(
         served.abort();
         return Err(Fault::new(Status::Interrupted, format!("mount: {place}: nobody waits for it: {error}")));
     }
-    tracing::info!("{} is mounted at {place}", plan.fsname);
+    tracing::info!("{} is mounted at {place}, requests come by {way}", plan.fsname);
     tell_systemd(environment, &format!("READY=1\nSTATUS={} is mounted at {place}", plan.fsname));
     let ending = served.wait(&signals, || tell_systemd(environment, "STOPPING=1"));
     tracing::info!("{place}: {ending}");
