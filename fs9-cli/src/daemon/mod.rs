@@ -77,7 +77,8 @@ pub(crate) fn serve(
         served.abort();
         return Err(Fault::new(Status::Interrupted, format!("mount: {place}: nobody waits for it: {error}")));
     }
-    tracing::info!("{} is mounted at {place}", plan.fsname);
+    let way = if handle.has_rings() { "io_uring" } else { "/dev/fuse" };
+    tracing::info!("{} is mounted at {place}, requests come by {way}", plan.fsname);
     tell_systemd(environment, &format!("READY=1\nSTATUS={} is mounted at {place}", plan.fsname));
     let ending = served.wait(&signals, || tell_systemd(environment, "STOPPING=1"));
     tracing::info!("{place}: {ending}");
