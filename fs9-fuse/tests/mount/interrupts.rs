@@ -2,8 +2,8 @@
 
 use crate::slow::{Hangs, OpenAtEnd, slow};
 use crate::support::{Mounted, memory, wait_until};
-use fs9_core::MountOptions;
 use fs9_core::layers::{Intent, Interceptor, Layered};
+use fs9_core::{INTERRUPT_GRACE, MountOptions};
 use fs9_sdk::{Call, Capabilities, Execution, Operation, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
@@ -118,7 +118,21 @@ fn what_was_opened_for_a_process_that_was_killed_meanwhile_is_closed_again() {
     }
     gate.0.open();
     wait_until("what nobody uses is closed", || mounted.session.open_handles() == 0);
-    assert_eq!(mounted.session.counters().of(Operation::Open), 2);
+    assert_eq!((mounted.session.counters().of(Operation::Open), gate.0.begun()), (2, 2));
+}
+
+#[test]
+fn a_provider_that_listens_to_cancellation_is_left_at_once() {
+    let (mounted, gate) = hanging(Operation::Open, Hangs::UntilCancelled);
+    gate.0.close();
+    let took: Vec<Duration> = (0..TRIES)
+        .map(|number| {
+            let child = cat(&mounted.path().join(format!("slow/f{number}")));
+            gate.0.wait_for(number + 1);
+            end(child, Signal::INT).1
+        })
+        .collect();
+    assert!(took.iter().any(|&took| took < INTERRUPT_GRACE), "{took:?}");
 }
 
 #[test]
