@@ -106,9 +106,7 @@ pub trait Exchange {
 /// The way back to the kernel for one request. It is used exactly once.
 pub trait Reply: Exchange + Send + 'static {
     /// Returns whether the answer may take as long as a provider needs that may block.
-    fn may_wait(&self) -> bool {
-        true
-    }
+    fn may_wait(&self) -> bool;
 
     /// Sends the answer.
     fn send(self, answer: Result<Answer, ErrorKind>);

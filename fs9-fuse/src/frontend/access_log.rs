@@ -36,6 +36,10 @@ impl<R: Reply> Exchange for Logged<R> {
 }
 
 impl<R: Reply> Reply for Logged<R> {
+    fn may_wait(&self) -> bool {
+        self.reply.may_wait()
+    }
+
     fn send(self, answer: Result<Answer, ErrorKind>) {
         let result = match &answer {
             // An answer that may be cached, but to the asker an error.

@@ -31,13 +31,18 @@ struct Refusable<R> {
 impl<R: Reply> fs9_core::Reply for Refusable<R> {
     fn refuse(self, error: Error) {
         drop(self.entry);
-        let refused = match (self.kind, refusal(self.kind, &error)) {
-            // That too many wait must not look as if somebody held the lock.
-            (OperationKind::Setlk, ErrorKind::WouldBlock) => ErrorKind::NoLocks,
-            (_, refused) => refused,
+        let refused = match refusal(self.kind, &error) {
+            ErrorKind::WouldBlock => busy(self.kind),
+            refused => refused,
         };
         self.reply.send(Err(refused));
     }
+}
+
+/// Returns what says that too many wait.
+fn busy(kind: OperationKind) -> ErrorKind {
+    // It must not look as if somebody held the lock.
+    if kind == OperationKind::Setlk { ErrorKind::NoLocks } else { ErrorKind::WouldBlock }
 }
 
 /// What a late call may have changed.
@@ -90,7 +95,7 @@ impl Frontend {
         let (kind, waits) = (operation.kind(), waits(&operation));
         if !reply.may_wait() {
             tracing::debug!(operation = kind.name(), "too many requests wait for providers");
-            return reply.send(Err(ErrorKind::WouldBlock));
+            return reply.send(Err(busy(kind)));
         }
         let (entry, cancellation) = self.in_flight.enter(header.id);
         let reply = Refusable { reply, kind, entry };

@@ -48,6 +48,10 @@ impl Exchange for DeviceReply {
 }
 
 impl Reply for DeviceReply {
+    fn may_wait(&self) -> bool {
+        true
+    }
+
     fn send(mut self, answer: Result<Answer, ErrorKind>) {
         self.write(&answer);
     }

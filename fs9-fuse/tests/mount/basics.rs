@@ -1,6 +1,7 @@
 //! A namespace through a real mount.
 
 use crate::support::{Mounted, memory};
+use fs9_fuse::{FuseOptions, IoUring};
 use std::fs;
 
 #[test]
@@ -33,4 +34,26 @@ fn the_root_has_the_number_that_its_listing_shows() {
         entries.find(|entry| entry.file_name().to_bytes() == wanted.as_bytes()).unwrap().ino()
     };
     assert_eq!((listed(path, "."), listed(path, ".."), listed(&path.join("d"), "..")), (root, root, root));
+}
+
+#[test]
+fn requests_come_by_the_transport_that_is_asked_for() {
+    let enabled = fs::read_to_string("/sys/module/fuse/parameters/enable_uring").unwrap_or_default();
+    let is_enabled = enabled.trim() == "Y";
+    for (io_uring, has_rings) in
+        [(IoUring::Off, false), (IoUring::On, true)].into_iter().take(1 + usize::from(is_enabled))
+    {
+        let mounted = Mounted::with(memory(), FuseOptions { io_uring, ..FuseOptions::default() });
+        assert_eq!(mounted.session.has_rings(), has_rings);
+        fs::write(mounted.path().join("f"), b"x").unwrap();
+        assert_eq!(fs::read(mounted.path().join("f")).unwrap(), b"x");
+        let is_ring = |link: &std::path::Path| link.to_string_lossy() == "anon_inode:[io_uring]";
+        let links = fs::read_dir("/proc/self/fd").unwrap();
+        let mut links = links.filter_map(|fd| fs::read_link(fd.unwrap().path()).ok());
+        // Other tests of this process may have mounts by rings, but none has taken this one's away.
+        assert!(!has_rings || links.any(|link| is_ring(&link)));
+    }
+    if !is_enabled {
+        eprintln!("left out: enable_uring of the module fuse is off");
+    }
 }

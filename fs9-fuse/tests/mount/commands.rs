@@ -10,9 +10,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
 /// Mounts something at `/new-NUMBER` at each write.
-struct MountsAtWrite {
+pub(crate) struct MountsAtWrite {
     namespace: Weak<Namespace>,
     number: AtomicU32,
+}
+
+impl MountsAtWrite {
+    pub(crate) fn new(namespace: &Arc<Namespace>) -> MountsAtWrite {
+        MountsAtWrite { namespace: Arc::downgrade(namespace), number: AtomicU32::new(0) }
+    }
 }
 
 impl Interceptor for MountsAtWrite {
@@ -32,7 +38,7 @@ fn a_mount_is_there_when_the_write_that_asked_for_it_returns() {
     for threads in [1, 2] {
         let namespace = Namespace::new();
         namespace.mount(&VfsPath::root(), memory(), MountOptions::default()).unwrap();
-        let policy = MountsAtWrite { namespace: Arc::downgrade(&namespace), number: AtomicU32::new(0) };
+        let policy = MountsAtWrite::new(&namespace);
         let control = Arc::new(Layered::new(memory(), policy));
         let path = VfsPath::parse(b"/control").unwrap();
         namespace.mount(&path, control, MountOptions::default()).unwrap();

@@ -1,72 +1,13 @@
 //! Providers that hang, panic or lack operations, beside healthy ones.
 
+use crate::slow::{Hangs, OpenAtEnd, slow};
 use crate::support::{Mounted, memory, names};
+use fs9_core::MountOptions;
 use fs9_core::layers::{Intent, Interceptor, Layered};
-use fs9_core::{MountOptions, Namespace, VfsPath};
-use fs9_fuse::FuseOptions;
-use fs9_sdk::{Call, Capabilities, ErrorKind, Execution, Operation, Provider, Result};
-use parking_lot::{Condvar, Mutex};
+use fs9_sdk::{Call, ErrorKind, Operation, Result};
 use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Holds up one operation as long as it is closed.
-#[derive(Default)]
-struct Gate {
-    closed: Mutex<bool>,
-    passed: Mutex<usize>,
-    opened: Condvar,
-    first: Condvar,
-}
-
-impl Gate {
-    fn set(&self, closed: bool) {
-        *self.closed.lock() = closed;
-        self.opened.notify_all();
-    }
-
-    fn pass(&self) {
-        let mut closed = self.closed.lock();
-        while *closed {
-            self.opened.wait(&mut closed);
-        }
-        *self.passed.lock() += 1;
-        self.first.notify_all();
-    }
-
-    fn wait_for_first(&self) {
-        let mut passed = self.passed.lock();
-        while *passed == 0 {
-            self.first.wait(&mut passed);
-        }
-    }
-}
-
-/// Opens the gate at the end of a test, also when it panics.
-struct OpenAtEnd(Arc<Gate>);
-
-impl Drop for OpenAtEnd {
-    fn drop(&mut self) {
-        self.0.set(false);
-    }
-}
-
-/// Runs on threads of its own and waits at a gate after one operation was done.
-struct SlowAfter(Arc<Gate>, Operation);
-
-impl Interceptor for SlowAfter {
-    fn call<T>(&self, intent: Intent, _: Option<&Call>, forward: impl FnOnce() -> Result<T>) -> Result<T> {
-        let result = forward();
-        if intent.operation == self.1 {
-            self.0.pass();
-        }
-        result
-    }
-
-    fn capabilities(&self, inner: Capabilities) -> Capabilities {
-        Capabilities { execution: Execution::MayBlock, ..inner }
-    }
-}
 
 /// Fails in its own way at one operation.
 struct FaultyAt(Operation, fn() -> Result<()>);
@@ -80,14 +21,11 @@ impl Interceptor for FaultyAt {
     }
 }
 
+/// Mounts memory, and at `/slow` a provider that hangs when it has done an operation.
 fn slow_mount(operation: Operation, timeout: Duration) -> (Mounted, OpenAtEnd) {
-    let gate = Arc::new(Gate::default());
-    let slow: Arc<dyn Provider> = Arc::new(Layered::new(memory(), SlowAfter(Arc::clone(&gate), operation)));
-    let namespace = Namespace::new();
-    namespace.mount(&VfsPath::root(), memory(), MountOptions::default()).unwrap();
+    let (slow, gate) = slow(memory(), operation, Hangs::After);
     let options = MountOptions { call_timeout: timeout, ..MountOptions::default() };
-    namespace.mount(&VfsPath::parse(b"/slow").unwrap(), slow, options).unwrap();
-    (Mounted::namespace(namespace, FuseOptions::default()), OpenAtEnd(gate))
+    (Mounted::beside_memory(slow, options), gate)
 }
 
 #[test]
@@ -111,7 +49,7 @@ fn a_provider_that_may_block_works_like_any_other() {
 #[test]
 fn a_provider_that_hangs_delays_no_other_and_its_callers_get_etimedout() {
     let (mounted, gate) = slow_mount(Operation::Create, Duration::from_millis(300));
-    gate.0.set(true);
+    gate.0.close();
     let path = mounted.path().to_owned();
     std::thread::scope(|scope| {
         let hung: Vec<_> = (0..4)
@@ -138,7 +76,7 @@ fn a_root_that_hangs_keeps_no_lock_of_the_directory_above() {
     let path = mounted.path().to_owned();
     // The frontend has asked for the root by itself; the kernel has not heard of it.
     gate.0.wait_for_first();
-    gate.0.set(true);
+    gate.0.close();
     std::thread::scope(|scope| {
         let (ready, begun) = std::sync::mpsc::channel();
         let hung: Vec<_> = (0..3)
@@ -156,7 +94,7 @@ fn a_root_that_hangs_keeps_no_lock_of_the_directory_above() {
             fs::create_dir(path.join(format!("d{index}"))).unwrap();
         }
         let healthy = begin.elapsed();
-        gate.0.set(false);
+        gate.0.open();
         for caller in hung {
             caller.join().unwrap();
         }
@@ -169,9 +107,9 @@ fn a_late_create_is_released_and_seen_afterwards() {
     let (mounted, gate) = slow_mount(Operation::Create, Duration::from_millis(100));
     let file = mounted.path().join("slow/f");
     assert!(fs::metadata(&file).is_err());
-    gate.0.set(true);
+    gate.0.close();
     assert_eq!(fs::write(&file, b"1").unwrap_err().raw_os_error(), Some(110));
-    gate.0.set(false);
+    gate.0.open();
     let begin = Instant::now();
     while fs::metadata(&file).is_err() {
         assert!(begin.elapsed() < Duration::from_secs(10), "the file stays invisible");

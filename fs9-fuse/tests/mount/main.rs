@@ -7,11 +7,15 @@ mod basics;
 mod caches;
 mod changes;
 mod commands;
+mod crowds;
+mod interrupts;
 mod isolation;
 mod latency;
 mod passthrough;
 mod places;
 mod privileges;
 mod sessions;
+#[path = "../seam/slow.rs"]
+mod slow;
 mod stress;
 mod support;

@@ -1,6 +1,6 @@
 //! The life of a session: refusing, draining, unmounting, aborting.
 
-use crate::support::{Mounted, memory};
+use crate::support::{Mounted, memory, options};
 use fs9_core::VfsPath;
 use fs9_fuse::FuseOptions;
 use std::fs::{self, File};
@@ -60,7 +60,7 @@ fn a_session_that_nobody_serves_leaves_nothing_mounted() {
     let directory = tempfile::tempdir().unwrap();
     let device = fs::metadata(directory.path()).unwrap().dev();
     let namespace = fs9_core::Namespace::new();
-    let session = fs9_fuse::Session::mount(namespace, directory.path(), FuseOptions::default()).unwrap();
+    let session = fs9_fuse::Session::mount(namespace, directory.path(), options()).unwrap();
     drop(session);
     assert_eq!(fs::metadata(directory.path()).unwrap().dev(), device);
 }
@@ -132,7 +132,7 @@ fn a_session_never_unmounts_what_came_to_its_path_later() {
 
     let namespace = fs9_core::Namespace::new();
     namespace.mount(&VfsPath::root(), memory(), fs9_core::MountOptions::default()).unwrap();
-    let second = fs9_fuse::Session::mount(namespace, &path, FuseOptions::default()).unwrap();
+    let second = fs9_fuse::Session::mount(namespace, &path, options()).unwrap();
     let handle = second.handle();
     let server = second.spawn().unwrap();
     fs::write(path.join("second"), b"x").unwrap();

@@ -1,7 +1,9 @@
 //! Mounts for tests: each in a directory of its own, gone at the end of the test, also when it panics.
+//!
+//! `FS9_TEST_IO_URING=on|off` says which transport they have; without it, fs9 decides.
 
 use fs9_core::{MountOptions, Namespace, VfsPath};
-use fs9_fuse::{FuseOptions, Session, SessionHandle};
+use fs9_fuse::{FuseOptions, IoUring, Session, SessionHandle};
 use fs9_local::{LocalOptions, LocalProvider};
 use fs9_memory::{MemoryOptions, MemoryProvider};
 use fs9_sdk::Provider;
@@ -32,11 +34,24 @@ impl Mounted {
         Mounted::namespace(namespace, options)
     }
 
-    /// Mounts a namespace.
-    pub(crate) fn namespace(namespace: Arc<Namespace>, options: FuseOptions) -> Mounted {
+    /// Mounts memory, and at `/slow` another provider.
+    pub(crate) fn beside_memory(slow: Arc<dyn Provider>, options: MountOptions) -> Mounted {
+        let namespace = Namespace::new();
+        namespace.mount(&VfsPath::root(), memory(), MountOptions::default()).unwrap();
+        namespace.mount(&VfsPath::parse(b"/slow").unwrap(), slow, options).unwrap();
+        Mounted::namespace(namespace, FuseOptions::default())
+    }
+
+    /// Mounts a namespace, by the transport that is wanted.
+    pub(crate) fn namespace(namespace: Arc<Namespace>, mut options: FuseOptions) -> Mounted {
         let directory = tempfile::tempdir().unwrap();
+        if options.io_uring == IoUring::Auto {
+            options.io_uring = transport();
+        }
+        let wanted = options.io_uring;
         let session = Session::mount(Arc::clone(&namespace), directory.path(), options).unwrap();
         let handle = session.handle();
+        assert!(wanted == IoUring::Auto || handle.has_rings() == (wanted == IoUring::On), "{wanted:?}");
         let server = Some(session.spawn().unwrap());
         Mounted { namespace, session: handle, directory, server }
     }
@@ -87,6 +102,31 @@ impl Drop for Mounted {
         if let Some(server) = self.server.take() {
             drop(server.join());
         }
+    }
+}
+
+/// Returns the transport that tests are to use.
+pub(crate) fn transport() -> IoUring {
+    match std::env::var("FS9_TEST_IO_URING").as_deref() {
+        Ok("on") => IoUring::On,
+        Ok("off") => IoUring::Off,
+        Ok(other) => panic!("FS9_TEST_IO_URING is on or off, not {other}"),
+        Err(_) => IoUring::Auto,
+    }
+}
+
+/// Returns the default options with the transport that tests are to use.
+pub(crate) fn options() -> FuseOptions {
+    FuseOptions { io_uring: transport(), ..FuseOptions::default() }
+}
+
+/// Waits for what comes on its own.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

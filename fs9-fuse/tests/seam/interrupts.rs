@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const EINTR_MAX: Duration = Duration::from_millis(100);
 
 fn kernel(operation: Kind, hangs: Hangs, threads_max: usize) -> (Kernel, OpenAtEnd) {
-    let (provider, gate) = slow(operation, hangs);
+    let (provider, gate) = slow(memory(), operation, hangs);
     let options = MountOptions { threads_max, ..MountOptions::default() };
     (serve(provider, options, FuseOptions::default()), gate)
 }

@@ -39,6 +39,10 @@ impl Exchange for Line {
 }
 
 impl Reply for Line {
+    fn may_wait(&self) -> bool {
+        true
+    }
+
     fn send(self, answer: Answered) {
         self.0.try_send(answer).unwrap();
     }

@@ -203,7 +203,7 @@ fn whatever_is_interrupted_when_no_lock_is_lost_and_none_is_left() {
 
 #[test]
 fn waits_for_a_provider_that_may_block_leave_its_threads_to_others() {
-    let (provider, gate) = slow(Kind::Readlink, Hangs::Before);
+    let (provider, gate) = slow(memory(), Kind::Readlink, Hangs::Before);
     let options = FuseOptions { locks: Locks::Provider, ..FuseOptions::default() };
     let mount = MountOptions { threads_max: 1, ..MountOptions::default() };
     let kernel = serve(provider, mount, options);
@@ -220,7 +220,7 @@ fn waits_for_a_provider_that_may_block_leave_its_threads_to_others() {
 
 #[test]
 fn a_lock_that_was_granted_when_nobody_waited_any_more_is_given_back() {
-    let (provider, gate) = slow(Kind::Setlk, Hangs::After);
+    let (provider, gate) = slow(memory(), Kind::Setlk, Hangs::After);
     let kernel = kernel_of(provider);
     let (file, _) = kernel.create_open("f");
     gate.0.close();

@@ -1,12 +1,13 @@
 //! A provider that runs on threads of its own and hangs in one operation while a gate is closed.
 
-use crate::kernel::memory;
-use crate::requests::wait_until;
 use fs9_core::layers::{Intent, Interceptor, Layered};
 use fs9_sdk::{Call, Capabilities, ErrorKind, Execution, Operation, Provider, Result};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Within so long everything happens that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
 struct State {
@@ -39,7 +40,26 @@ impl Gate {
 
     /// Waits until so many calls wait here.
     pub(crate) fn wait_for(&self, waiting: usize) {
-        wait_until(|| self.state.lock().waiting == waiting);
+        self.wait_until(|state| state.waiting == waiting);
+    }
+
+    /// Waits until a call has come here.
+    pub(crate) fn wait_for_first(&self) {
+        self.wait_until(|state| state.begun > 0);
+    }
+
+    fn wait_until(&self, condition: impl Fn(&State) -> bool) {
+        let begin = Instant::now();
+        loop {
+            let state = self.state.lock();
+            if condition(&state) {
+                return;
+            }
+            let State { begun, waiting, .. } = *state;
+            assert!(begin.elapsed() < PATIENCE, "{begun} calls came and {waiting} wait");
+            drop(state);
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn pass(&self) {
@@ -105,9 +125,13 @@ impl Drop for OpenAtEnd {
     }
 }
 
-/// Returns a provider that hangs so in one operation, while the gate is closed.
-pub(crate) fn slow(operation: Operation, hangs: Hangs) -> (Arc<dyn Provider>, OpenAtEnd) {
+/// Returns a provider that hangs so in one operation, while the gate is closed, and otherwise does what `inner` does.
+pub(crate) fn slow(
+    inner: Arc<dyn Provider>,
+    operation: Operation,
+    hangs: Hangs,
+) -> (Arc<dyn Provider>, OpenAtEnd) {
     let gate = Arc::new(Gate::default());
-    let slow = Layered::new(memory(), Slow(Arc::clone(&gate), operation, hangs));
+    let slow = Layered::new(inner, Slow(Arc::clone(&gate), operation, hangs));
     (Arc::new(slow), OpenAtEnd(gate))
 }

@@ -3,11 +3,12 @@
 /// Memory for payloads. It is taken as payloads are used: small requests touch a page.
 const BUDGET: usize = 64 << 20;
 
-/// Entries of a main thread: so many clients of one processor are served at once; more would wait behind a slow call.
-pub(super) const ENTRIES_OF_MAIN: usize = 8;
+/// Entries of a main thread, and of a spare one at most: so many clients of one processor are served at once; more would
+/// wait behind a slow call.
+pub(super) const ENTRIES_OF_THREAD: usize = 8;
 
-/// Entries of a queue at the beginning: those of its main thread, and one of a spare.
-const ENTRIES_MIN: usize = ENTRIES_OF_MAIN + 1;
+/// Entries of a queue at least: those of its main thread, and one of a spare.
+const ENTRIES_MIN: usize = ENTRIES_OF_THREAD + 1;
 
 /// Entries of a queue at most.
 const ENTRIES_MAX: usize = 32;
@@ -19,7 +20,8 @@ const PAYLOAD_MIN: usize = 128 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) queues: usize,
-    pub(super) entries_max: usize,
+    /// Entries of each queue.
+    pub(super) entries: usize,
     /// The longest payload of a request or answer, in bytes.
     pub(super) payload_max: usize,
 }
@@ -31,27 +33,37 @@ impl Layout {
         let share = BUDGET / queues;
         let largest = (share / ENTRIES_MIN).checked_ilog2().map_or(0, |bits| 1 << bits);
         let payload_max = largest.clamp(PAYLOAD_MIN, payload_wanted.max(PAYLOAD_MIN));
-        let entries_max = (share / payload_max).clamp(ENTRIES_MIN, ENTRIES_MAX);
-        Layout { queues, entries_max, payload_max }
+        let entries = (share / payload_max).clamp(ENTRIES_MIN, ENTRIES_MAX);
+        Layout { queues, entries, payload_max }
+    }
+
+    /// Returns how many entries each spare thread of a queue has.
+    pub(super) fn entries_of_spares(&self) -> Vec<usize> {
+        let beside_main = self.entries.saturating_sub(ENTRIES_OF_THREAD);
+        let begins = (0..beside_main).step_by(ENTRIES_OF_THREAD);
+        begins.map(|begin| (beside_main - begin).min(ENTRIES_OF_THREAD)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BUDGET, ENTRIES_MAX, ENTRIES_MIN, Layout, PAYLOAD_MIN};
+    use super::{BUDGET, ENTRIES_MAX, ENTRIES_MIN, ENTRIES_OF_THREAD, Layout, PAYLOAD_MIN};
 
     #[test]
     fn payloads_become_shorter_before_entries_become_fewer_and_memory_is_bounded() {
         let wanted = 1 << 20;
         for queues in 1..=256 {
             let layout = Layout::new(queues, wanted);
-            assert!(layout.entries_max >= ENTRIES_MIN && layout.entries_max <= ENTRIES_MAX);
+            assert!(layout.entries >= ENTRIES_MIN && layout.entries <= ENTRIES_MAX);
             assert!(layout.payload_max >= PAYLOAD_MIN && layout.payload_max <= wanted);
+            let spares = layout.entries_of_spares();
+            assert_eq!(spares.iter().sum::<usize>() + ENTRIES_OF_THREAD, layout.entries);
+            assert!(spares.iter().all(|&entries| entries > 0 && entries <= ENTRIES_OF_THREAD));
             if layout.payload_max > PAYLOAD_MIN {
-                assert!(queues * layout.entries_max * layout.payload_max <= BUDGET, "{layout:?}");
+                assert!(queues * layout.entries * layout.payload_max <= BUDGET, "{layout:?}");
             }
         }
-        assert_eq!(Layout::new(2, wanted), Layout { queues: 2, entries_max: 32, payload_max: wanted });
-        assert_eq!(Layout::new(64, wanted), Layout { queues: 64, entries_max: 9, payload_max: 128 << 10 });
+        assert_eq!(Layout::new(2, wanted), Layout { queues: 2, entries: 32, payload_max: wanted });
+        assert_eq!(Layout::new(64, wanted), Layout { queues: 64, entries: 9, payload_max: 128 << 10 });
     }
 }

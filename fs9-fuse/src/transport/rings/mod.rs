@@ -2,8 +2,9 @@
 //!
 //! The kernel puts a request into the queue of the processor on which it is made, and gives it to the entry of that queue
 //! that was answered last. The queue's *main* thread runs on that processor, so that nobody is woken elsewhere, and has
-//! several entries, so that requests of several clients are taken at once. *Spare* threads have one entry each, behind
-//! those; one that is needed sees to it that there is another one, within a budget of memory.
+//! several entries, so that requests of several clients are taken at once. *Spare* threads have entries behind those, as
+//! many as a budget of memory allows. All are there from the beginning: what is in a queue when an entry is registered
+//! is not given to it, but to the next one that is answered, and if all others wait for providers there is none.
 //!
 //! While a thread is in a call, what is given to its other entries waits. So calls of providers that may block are made by
 //! their own threads, and what takes as long as the disk needs by threads kept for that.
@@ -20,7 +21,7 @@ use super::server::Server;
 use crate::options::IoUring;
 use fs9_core::CallPool;
 use fs9_sys::FuseRing;
-use layout::{ENTRIES_OF_MAIN, Layout};
+use layout::{ENTRIES_OF_THREAD, Layout};
 use parking_lot::{Condvar, Mutex};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::io;
@@ -65,10 +66,8 @@ pub(super) fn is_enabled(wanted: IoUring) -> io::Result<bool> {
 
 #[derive(Default)]
 struct Queue {
-    /// Entries that exist or are being made.
-    entries: AtomicUsize,
-    /// Spare threads that wait for a request, or are about to.
-    idle_spares: AtomicUsize,
+    /// Entries that have no request, as far as their threads have looked.
+    vacant: AtomicUsize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,13 +77,6 @@ enum Role {
 }
 
 impl Role {
-    const fn entries(self) -> usize {
-        match self {
-            Role::Main => ENTRIES_OF_MAIN,
-            Role::Spare => 1,
-        }
-    }
-
     /// Returns while what a thread does not register.
     const fn waits_to_register(self) -> &'static [Gate] {
         match self {
@@ -93,9 +85,6 @@ impl Role {
         }
     }
 }
-
-/// The threads of a queue at the beginning.
-const ROLES: [Role; 2] = [Role::Spare, Role::Main];
 
 type Report = SyncSender<(usize, io::Result<()>)>;
 
@@ -147,13 +136,17 @@ impl Rings {
             threads: Mutex::default(),
             slow: CallPool::new("fs9-slow", SLOW_THREADS_MAX, SLOW_QUEUE_MAX),
         });
-        let (report, reports) = sync_channel(queues * ROLES.len());
+        let spares = layout.entries_of_spares();
+        let (report, reports) = sync_channel(queues * (spares.len() + 1));
         let rings = Rings { shared, reports };
-        for (queue, role) in (0..queues).flat_map(|queue| ROLES.map(|role| (queue, role))) {
-            rings.shared.start(queue, role, Some(report.clone()))?;
+        for queue in 0..queues {
+            rings.shared.start(queue, (Role::Main, ENTRIES_OF_THREAD), report.clone())?;
+            for &entries in &spares {
+                rings.shared.start(queue, (Role::Spare, entries), report.clone())?;
+            }
         }
         drop(report);
-        rings.collect(ROLES.len())?;
+        rings.collect(spares.len() + 1)?;
         Ok(rings)
     }
 
@@ -169,16 +162,16 @@ impl Rings {
     pub(super) fn register(&self, server: Server) -> io::Result<()> {
         self.shared.server.set(server).ok();
         self.shared.set_gate(Gate::SparesRegister);
-        let spares = self.collect(1);
+        let spares = self.collect(self.shared.layout.entries_of_spares().len());
         self.shared.set_gate(Gate::AllRegister);
         let mains = self.collect(1);
         // One of the two is enough to serve a queue.
         spares.or(mains)
     }
 
-    /// Waits for one word of each thread of so many roles, and returns the error of a queue that none of them serves.
-    fn collect(&self, roles: usize) -> io::Result<()> {
-        let count = self.shared.layout.queues * roles;
+    /// Waits for one word of each of so many threads of a queue, and returns the error of a queue that none of them serves.
+    fn collect(&self, threads: usize) -> io::Result<()> {
+        let count = self.shared.layout.queues * threads;
         let mut served = vec![false; self.shared.layout.queues];
         let mut failed = None;
         for (queue, result) in self.reports.iter().take(count) {
@@ -234,25 +227,16 @@ impl Shared {
 
     /// Starts a thread with entries of its own. It tells `report` once that its ring is there, and once that the kernel
     /// knows it.
-    fn start(self: &Arc<Self>, queue: usize, role: Role, report: Option<Report>) -> io::Result<()> {
-        let count = self.count(queue);
-        count.entries.fetch_add(role.entries(), Ordering::AcqRel);
-        if role == Role::Spare {
-            count.idle_spares.fetch_add(1, Ordering::AcqRel);
-        }
+    fn start(
+        self: &Arc<Self>,
+        queue: usize,
+        (role, entries): (Role, usize),
+        report: Report,
+    ) -> io::Result<()> {
         let shared = Arc::clone(self);
-        let name = format!("fs9-ring-{queue}");
-        let run = move || shared.run(queue, role, report.as_ref());
-        match std::thread::Builder::new().name(name).spawn(run) {
-            Ok(thread) => self.threads.lock().push(thread),
-            Err(error) => {
-                count.entries.fetch_sub(role.entries(), Ordering::AcqRel);
-                if role == Role::Spare {
-                    count.idle_spares.fetch_sub(1, Ordering::AcqRel);
-                }
-                return Err(error);
-            }
-        }
+        let run = move || shared.run(queue, (role, entries), &report);
+        let thread = std::thread::Builder::new().name(format!("fs9-ring-{queue}")).spawn(run)?;
+        self.threads.lock().push(thread);
         Ok(())
     }
 
@@ -262,10 +246,10 @@ impl Shared {
     }
 
     /// The life of a thread.
-    fn run(self: Arc<Self>, queue: usize, role: Role, report: Option<&Report>) {
-        let tell = |result: io::Result<()>| report.is_none_or(|report| report.send((queue, result)).is_ok());
+    fn run(self: Arc<Self>, queue: usize, (role, entries): (Role, usize), report: &Report) {
+        let tell = |result: io::Result<()>| report.send((queue, result)).is_ok();
         run_on_processor(queue);
-        let mut ring = match FuseRing::new(&self.device, queue as u16, role.entries()) {
+        let mut ring = match FuseRing::new(&self.device, queue as u16, entries) {
             Ok(ring) if tell(Ok(())) && self.pass_gate(role.waits_to_register()) => ring,
             Ok(_) => return,
             Err(error) => {
@@ -274,38 +258,29 @@ impl Shared {
             }
         };
         let Some(server) = self.server.get() else { return };
-        let registered = (0..role.entries()).try_for_each(|_| ring.register(self.layout.payload_max));
+        let registered = (0..entries).try_for_each(|_| ring.register(self.layout.payload_max));
         let is_registered = registered.is_ok();
+        if is_registered {
+            self.count(queue).vacant.fetch_add(entries, Ordering::AcqRel);
+        }
         if let Err(error) = &registered {
             tracing::debug!(queue, %error, "an entry was not registered");
         }
         tell(registered);
         if is_registered && self.pass_gate(&[Gate::SparesRegister, Gate::AllRegister]) {
-            Worker::new(&self, server, (queue, role), ring).work();
+            Worker::new(&self, server, queue, ring).work();
         }
     }
 
-    /// Notes that a thread of a queue took a request, and returns whether it may be one that waits for a provider.
-    fn take_one(self: &Arc<Self>, queue: usize, role: Role) -> bool {
-        let count = self.count(queue);
-        let mut idle = count.idle_spares.load(Ordering::Acquire);
-        if role == Role::Spare {
-            idle = count.idle_spares.fetch_sub(1, Ordering::AcqRel).saturating_sub(1);
-        }
-        let may_grow = count.entries.load(Ordering::Relaxed) < self.layout.entries_max;
-        if idle == 0
-            && may_grow
-            && let Err(error) = self.start(queue, Role::Spare, None)
-        {
-            tracing::debug!(queue, %error, "no thread for another entry");
-        }
-        idle > 0 || may_grow
+    /// Notes that a thread of a queue took a request, and returns whether it may be one that waits for a provider: whoever
+    /// takes the last entry answers at once, so that the kernel gives it the next request.
+    fn take_one(&self, queue: usize) -> bool {
+        self.count(queue).vacant.fetch_sub(1, Ordering::AcqRel) > 1
     }
 
-    fn give_one(&self, queue: usize, role: Role) {
-        if role == Role::Spare {
-            self.count(queue).idle_spares.fetch_add(1, Ordering::AcqRel);
-        }
+    /// Notes that a request is about to be answered.
+    fn give_one(&self, queue: usize) {
+        self.count(queue).vacant.fetch_add(1, Ordering::AcqRel);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: each request that was taken is answered once, by the ring that it came by.
 
-use super::{Role, Shared};
+use super::Shared;
 use crate::protocol::decode_parts;
 use crate::transport::asked::Asked;
 use crate::transport::mailbox::{Answered, Mailbox, RingReply};
@@ -16,7 +16,6 @@ pub(super) struct Worker<'a> {
     shared: &'a Arc<Shared>,
     server: &'a Server,
     queue: usize,
-    role: Role,
     ring: FuseRing,
     mailbox: Arc<Mailbox>,
     /// Requests that are not answered yet.
@@ -30,11 +29,11 @@ impl<'a> Worker<'a> {
     pub(super) fn new(
         shared: &'a Arc<Shared>,
         server: &'a Server,
-        (queue, role): (usize, Role),
+        queue: usize,
         ring: FuseRing,
     ) -> Worker<'a> {
         let mailbox = Mailbox::new(&server.device, ring.bell());
-        Worker { shared, server, queue, role, ring, mailbox, owed: Vec::new(), answers: Vec::new() }
+        Worker { shared, server, queue, ring, mailbox, owed: Vec::new(), answers: Vec::new() }
     }
 
     /// Takes requests until the mount is gone.
@@ -56,7 +55,7 @@ impl<'a> Worker<'a> {
         self.ring.wait(!self.owed.is_empty())?;
         while let Some(event) = self.ring.pop() {
             if let RingEvent::Request(request) = event {
-                let may_wait = self.shared.take_one(self.queue, self.role);
+                let may_wait = self.shared.take_one(self.queue);
                 self.serve(request, may_wait)?;
             }
             self.deliver()?;
@@ -71,7 +70,7 @@ impl<'a> Worker<'a> {
             Ok(message) => message,
             Err(malformed) => {
                 log(&malformed);
-                self.shared.give_one(self.queue, self.role);
+                self.shared.give_one(self.queue);
                 return self.ring.answer(request, |_| Err(-malformed.errno.errno()));
             }
         };
@@ -95,7 +94,7 @@ impl<'a> Worker<'a> {
                 continue;
             };
             let (asked, request) = self.owed.swap_remove(index);
-            self.shared.give_one(self.queue, self.role);
+            self.shared.give_one(self.queue);
             let dialect = self.server.dialect;
             self.ring.answer(request, |room| answered.lay_down(&asked, dialect, room))?;
         }
