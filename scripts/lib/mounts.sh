@@ -80,6 +80,13 @@ turn_ring_on() {
     RING_BEFORE=$before
 }
 
+# Turns it off again, if this script turned it on.
+turn_ring_back() {
+    local before=$RING_BEFORE
+    RING_BEFORE=
+    [[ -z $before ]] || echo "$before" >"$RING_PARAMETER"
+}
+
 # Fails if a daemon fell back to /dev/fuse, which libfuse does with no more than a line in its log.
 expect_ring() {
     local name=$1 daemon
@@ -176,7 +183,7 @@ unmount_all() {
         unmount "${target%|*}" || status=1
     done
     for image in "${LOOP_FILES[@]}"; do rm -f "$image"; done
-    [[ -z $RING_BEFORE ]] || echo "$RING_BEFORE" >"$RING_PARAMETER" || status=1
+    turn_ring_back || status=1
     [[ -z ${WORK_DIRECTORY:-} ]] || rm -rf --one-file-system "$WORK_DIRECTORY"
     exit "$status"
 }

@@ -12,3 +12,4 @@ mod names;
 mod open_files;
 mod privileges;
 mod ranges;
+mod unnamed;

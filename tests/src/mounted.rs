@@ -1,4 +1,6 @@
 //! Starting and ending one `fs9 mount -f`.
+//!
+//! `FS9_TEST_IO_URING=on|off` is the option `io_uring=` of every mount that does not have it; without it, fs9 decides.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -67,7 +69,21 @@ impl Mounted {
             drop(daemon.kill());
             panic!("fs9 mount did not answer: {answered:?}, {:?}", daemon.wait());
         }
-        Mounted { daemon, scratch }
+        let mounted = Mounted { daemon, scratch };
+        if let Some(wanted) = transport() {
+            assert_eq!(mounted.has_rings(), wanted == "on", "the mount has the transport that was asked for");
+        }
+        mounted
+    }
+
+    /// Returns whether the daemon has rings of io_uring.
+    ///
+    /// # Panics
+    /// If its descriptors cannot be listed.
+    pub fn has_rings(&self) -> bool {
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("descriptors");
+        let mut targets = descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        targets.any(|target| target.as_os_str() == "anon_inode:[io_uring]")
     }
 
     /// Returns a path below the mount point.
@@ -134,6 +150,13 @@ impl Drop for Mounted {
     }
 }
 
+/// Returns the transport that tests are to use, if they are told.
+fn transport() -> Option<String> {
+    let wanted = std::env::var("FS9_TEST_IO_URING").ok()?;
+    assert!(["on", "off"].contains(&wanted.as_str()), "FS9_TEST_IO_URING is on or off, not {wanted}");
+    Some(wanted)
+}
+
 /// Asks the daemon to end, as an init system does.
 fn terminate(daemon: &Child) {
     if let Some(pid) = i32::try_from(daemon.id()).ok().and_then(rustix::process::Pid::from_raw) {
@@ -155,6 +178,11 @@ fn command(plan: &MountPlan, scratch: &Path) -> Command {
     command.arg("mount").arg("-f");
     if !plan.options.is_empty() {
         command.arg("-o").arg(&plan.options);
+    }
+    if let Some(wanted) = transport()
+        && !plan.options.contains("io_uring=")
+    {
+        command.arg("-o").arg(format!("io_uring={wanted}"));
     }
     match &plan.source {
         Some(source) => command.arg(source),

@@ -1,5 +1,7 @@
 //! A directory for one test, with a source and a mount point; nothing stays mounted when it is dropped, and a mount that
 //! hangs is aborted.
+//!
+//! `FS9_TEST_IO_URING=on|off` is the option `io_uring=` of what [`Scratch`] mounts; without it, fs9 decides.
 
 use rustix::mount::UnmountFlags;
 use std::fs;
@@ -76,7 +78,7 @@ impl Scratch {
         if !options.is_empty() {
             command.args(["-o", options]);
         }
-        succeed(&mut command);
+        succeed(with_transport(&mut command));
         assert!(self.is_mounted());
     }
 
@@ -85,7 +87,7 @@ impl Scratch {
     pub(crate) fn serve(&self, source: &str) -> Server {
         let log = fs::File::create(self.path("log")).unwrap();
         let mut command = fs9(&["mount", "-f", source]);
-        let child = command.arg(self.mnt()).stderr(log).stdin(Stdio::null()).spawn().unwrap();
+        let child = with_transport(command.arg(self.mnt())).stderr(log).stdin(Stdio::null()).spawn().unwrap();
         let server = Server { child, log: self.path("log") };
         wait_until("the log tells that it is mounted", || server.log().contains("is mounted at"));
         assert!(self.is_mounted());
@@ -167,6 +169,14 @@ pub(crate) fn fs9(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fs9"));
     command.args(arguments).env_remove("FS9_LOG").env_remove("FS9_LOG_FORMAT").env_remove("NOTIFY_SOCKET");
     command
+}
+
+/// Adds the transport that tests are to use, if they are told.
+fn with_transport(mount: &mut Command) -> &mut Command {
+    match std::env::var("FS9_TEST_IO_URING") {
+        Ok(wanted) => mount.args(["-o", &format!("io_uring={wanted}")]),
+        Err(_) => mount,
+    }
 }
 
 /// Runs a command to its end, or kills it at the deadline.
