@@ -47,7 +47,7 @@ fn on_processor<T: Send>(number: usize, mounted: &Mounted, deed: impl FnOnce() -
         if result.is_err() {
             mounted.session.abort().unwrap();
         }
-        result.expect("healthy calls are done")
+        result.unwrap()
     })
 }
 
