@@ -43,11 +43,6 @@ impl Gate {
         self.wait_until(|state| state.waiting == waiting);
     }
 
-    /// Waits until a call has come here.
-    pub(crate) fn wait_for_first(&self) {
-        self.wait_until(|state| state.begun > 0);
-    }
-
     fn wait_until(&self, condition: impl Fn(&State) -> bool) {
         let begin = Instant::now();
         loop {
