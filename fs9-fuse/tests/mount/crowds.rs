@@ -43,11 +43,10 @@ fn on_processor<T: Send>(number: usize, mounted: &Mounted, deed: impl FnOnce() -
             sched_setaffinity(None, &only).unwrap();
             done.send(deed()).unwrap();
         });
-        let result = result.recv_timeout(PATIENCE);
-        if result.is_err() {
+        result.recv_timeout(PATIENCE).unwrap_or_else(|error| {
             mounted.session.abort().unwrap();
-        }
-        result.unwrap()
+            panic!("healthy calls are not done: {error}")
+        })
     })
 }
 

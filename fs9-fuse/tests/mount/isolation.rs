@@ -1,7 +1,7 @@
 //! Providers that hang, panic or lack operations, beside healthy ones.
 
 use crate::slow::{Hangs, OpenAtEnd, slow};
-use crate::support::{Mounted, memory, names};
+use crate::support::{Mounted, memory, names, wait_until};
 use fs9_core::MountOptions;
 use fs9_core::layers::{Intent, Interceptor, Layered};
 use fs9_sdk::{Call, ErrorKind, Operation, Result};
@@ -75,11 +75,7 @@ fn a_root_that_hangs_keeps_no_lock_of_the_directory_above() {
     let (mounted, gate) = slow_mount(Operation::Getattr, Duration::from_millis(2000));
     let path = mounted.path().to_owned();
     // The frontend has asked for the root by itself; the kernel has not heard of it.
-    let begin = Instant::now();
-    while gate.0.begun() == 0 {
-        assert!(begin.elapsed() < Duration::from_secs(10), "no call came");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_until("it has asked", || gate.0.begun() > 0);
     gate.0.close();
     std::thread::scope(|scope| {
         let (ready, begun) = std::sync::mpsc::channel();
