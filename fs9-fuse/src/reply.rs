@@ -108,6 +108,9 @@ pub trait Reply: Exchange + Send + 'static {
     /// Returns whether the answer may take as long as a provider needs that may block.
     fn may_wait(&self) -> bool;
 
+    /// Returns whether the kernel may have kept to itself that whoever asks has had a signal.
+    fn may_miss_signals(&self) -> bool;
+
     /// Sends the answer.
     fn send(self, answer: Result<Answer, ErrorKind>);
 

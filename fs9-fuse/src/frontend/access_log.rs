@@ -40,6 +40,10 @@ impl<R: Reply> Reply for Logged<R> {
         self.reply.may_wait()
     }
 
+    fn may_miss_signals(&self) -> bool {
+        self.reply.may_miss_signals()
+    }
+
     fn send(self, answer: Result<Answer, ErrorKind>) {
         let result = match &answer {
             // An answer that may be cached, but to the asker an error.

@@ -22,6 +22,7 @@ mod perform;
 mod pooled;
 mod privileges;
 mod report;
+mod signals;
 mod xattrs;
 
 use crate::counters::Counters;

@@ -9,6 +9,7 @@
 //! forgets what it knows of the rest.
 
 use super::locks::{LateLock, waits};
+use super::signals::{self, SignalLook};
 use super::{Frontend, Request, refusal};
 use crate::in_flight::Entry;
 use crate::inode::{Ino, Object};
@@ -26,11 +27,13 @@ struct Refusable<R> {
     kind: OperationKind,
     /// An interrupt finds the request until it is answered.
     entry: Entry,
+    /// Signals that no interrupt tells of are looked for until then.
+    signals: Option<SignalLook>,
 }
 
 impl<R: Reply> fs9_core::Reply for Refusable<R> {
     fn refuse(self, error: Error) {
-        drop(self.entry);
+        drop((self.entry, self.signals));
         let refused = match refusal(self.kind, &error) {
             ErrorKind::WouldBlock => busy(self.kind),
             refused => refused,
@@ -98,7 +101,10 @@ impl Frontend {
             return reply.send(Err(busy(kind)));
         }
         let (entry, cancellation) = self.in_flight.enter(header.id);
-        let reply = Refusable { reply, kind, entry };
+        let watchdog = self.namespace.watchdog();
+        let look = || signals::look_later(watchdog, &self.in_flight, header);
+        let signals = reply.may_miss_signals().then(look);
+        let reply = Refusable { reply, kind, entry, signals };
         let pool = if waits { Some(view.mount.wait_pool()) } else { view.mount.pool() };
         let Some(pool) = pool else {
             return fs9_core::Reply::refuse(reply, ErrorKind::Io.into());
@@ -130,7 +136,6 @@ impl Frontend {
             Delivery::InTime(reply, (result, listing)) => frontend.answer(reply, result, &listing),
             Delivery::Late((result, listing)) => frontend.undo(kind, result, &listing, touched),
         };
-        let watchdog = self.namespace.watchdog();
         if ends {
             pool.run_to_the_end(watchdog, &call, reply, work, deliver);
         } else {
@@ -139,8 +144,8 @@ impl Frontend {
     }
 
     fn answer<R: Reply>(&self, reply: Refusable<R>, result: Result<Answer>, listing: &ListingBuffer) {
-        let Refusable { reply, kind, entry } = reply;
-        drop(entry);
+        let Refusable { reply, kind, entry, signals } = reply;
+        drop((entry, signals));
         self.answered.store(true, std::sync::atomic::Ordering::Release);
         if !matches!(result, Ok(Answer::Listing)) {
             return reply.send(result.map_err(|error| refusal(kind, &error)));

@@ -52,6 +52,10 @@ impl Reply for DeviceReply {
         true
     }
 
+    fn may_miss_signals(&self) -> bool {
+        false
+    }
+
     fn send(mut self, answer: Result<Answer, ErrorKind>) {
         self.write(&answer);
     }

@@ -115,6 +115,10 @@ impl Reply for RingReply {
         self.may_wait
     }
 
+    fn may_miss_signals(&self) -> bool {
+        true
+    }
+
     fn send(mut self, answer: Result<Answer, ErrorKind>) {
         self.post(answer);
     }

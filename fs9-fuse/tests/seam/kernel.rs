@@ -43,6 +43,10 @@ impl Reply for Line {
         true
     }
 
+    fn may_miss_signals(&self) -> bool {
+        false
+    }
+
     fn send(self, answer: Answered) {
         self.0.try_send(answer).unwrap();
     }
