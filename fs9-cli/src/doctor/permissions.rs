@@ -18,8 +18,8 @@ fn mounting(machine: &Machine) -> Finding {
         return Finding::ok(
             TOPIC,
             match fusermount {
-                Some((path, true)) => format!("as root, by mount(2); users by {}", path.display()),
-                _ => "as root, by mount(2); users cannot, without a set-user-ID fusermount3".to_owned(),
+                Some((path, true)) => format!("as root, by fsmount(2); users by {}", path.display()),
+                _ => "as root, by fsmount(2); users cannot, without a set-user-ID fusermount3".to_owned(),
             },
         );
     }
