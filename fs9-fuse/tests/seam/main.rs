@@ -1,4 +1,4 @@
-//! The frontend without a kernel: what a transport may hand to it and `fuser` does not, one file for each promise.
+//! The frontend without a kernel: what a transport may hand to it, one file for each promise.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail a test by panicking")]
 
