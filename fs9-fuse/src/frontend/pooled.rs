@@ -1,8 +1,9 @@
 //! Requests to providers that may block: on threads of their own, with a deadline, and within reach of interrupts. Those
 //! that wait by nature have no deadline and other threads, so that they never keep the rest out.
 //!
-//! A flush is never dropped or cancelled, for it may carry the last of what was written, and the process that closes a
-//! file because it was killed interrupts each one. An interrupt lets only its asker go.
+//! A flush that was handed to a provider is never dropped or cancelled, for it may carry the last of what was written, and
+//! the process that closes a file because it was killed interrupts each one. An interrupt lets only its asker go. One that
+//! comes when too many wait already is refused like any other request, and does not reach the provider.
 //!
 //! Invariant: whoever waits is answered by the call, the watchdog or an interrupt, not by two of them. What a call did
 //! after its asker was told `ETIMEDOUT` or `EINTR` is taken back where it can be (lookups, handles, locks), and the kernel
