@@ -153,9 +153,13 @@ fn impossible_ranges_are_einval() {
 
 #[test]
 fn the_end_of_the_mount_ends_all_waits() {
-    let (kernel, file) = ready();
+    let (provider, gate) = slow(memory(), Kind::Setlk, Hangs::Before);
+    let kernel = kernel_of(provider);
+    let (file, _) = kernel.create_open("f");
     assert!(kernel.lock(file, 1, WRITE).is_done());
     let waits: Vec<_> = (2..6).map(|owner| kernel.lock(file, owner, WRITE_WAIT)).collect();
+    // One that comes to its thread after the end finds no open file there.
+    wait_until(|| gate.0.begun() == 5);
     kernel.frontend.tear_down();
     assert!(waits.iter().all(|wait| wait.refusal() == Some(ErrorKind::Interrupted)));
     kernel.settle();
