@@ -6,6 +6,7 @@ mod attacker;
 mod descriptors;
 mod generated;
 mod identity;
+mod idmapped;
 mod locks;
 mod mounts;
 mod names;
