@@ -16,6 +16,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// `FUSE_IO_URING_CMD_REGISTER`.
 const REGISTER: u32 = 1;
@@ -95,8 +96,11 @@ impl FuseRing {
     pub fn new(device: impl AsFd, queue: u16, entries: usize) -> io::Result<FuseRing> {
         let entries = u32::try_from(entries).unwrap_or(u32::MAX).saturating_add(1);
         let submissions = entries.checked_next_power_of_two().ok_or(io::ErrorKind::InvalidInput)?;
-        let ring: IoUring<squeue::Entry128, cqueue::Entry> =
-            IoUring::builder().setup_single_issuer().setup_defer_taskrun().build(submissions)?;
+        let ring: IoUring<squeue::Entry128, cqueue::Entry> = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_taskrun_flag()
+            .build(submissions)?;
         ring.submitter().register_files(&[device.as_fd().as_raw_fd()])?;
         let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let (waiting, ready) = (Vec::new(), VecDeque::new());
@@ -140,13 +144,21 @@ impl FuseRing {
         self.ready.pop_front()
     }
 
-    /// Sends answers on their way.
+    /// Sends answers on their way and takes what is there, without waiting. Returns whether anything is.
     ///
     /// # Errors
     /// As [`FuseRing::wait`].
-    pub fn submit(&mut self) -> io::Result<()> {
-        self.ring.submit()?;
-        Ok(())
+    pub fn look(&mut self) -> io::Result<bool> {
+        // Without the flag there is no work that only the kernel can do, and no call is needed to see what is complete.
+        let is_wanted = {
+            let submission = self.ring.submission();
+            !submission.is_empty() || submission.taskrun()
+        };
+        if is_wanted {
+            self.ring.submit()?;
+        }
+        self.collect();
+        Ok(!self.ready.is_empty())
     }
 
     /// Sends answers on their way and waits until something is there. `is_owing`: a request that came by this ring is still
@@ -156,23 +168,47 @@ impl FuseRing {
     /// `ENOTCONN` and `ECONNABORTED` once the mount is gone and nothing is owed any more; after other errors the ring is
     /// out of use.
     pub fn wait(&mut self, is_owing: bool) -> io::Result<()> {
+        while !self.wait_until(is_owing, None)? {}
+        Ok(())
+    }
+
+    /// As [`FuseRing::wait`], for so long at most. Returns whether anything is there.
+    ///
+    /// # Errors
+    /// As [`FuseRing::wait`].
+    pub fn wait_for(&mut self, is_owing: bool, timeout: Duration) -> io::Result<bool> {
+        self.wait_until(is_owing, Some(types::Timespec::from(timeout)))
+    }
+
+    fn wait_until(&mut self, is_owing: bool, timeout: Option<types::Timespec>) -> io::Result<bool> {
         self.arm_bell()?;
         while self.ready.is_empty() {
             if !is_owing && self.waiting.iter().all(Option::is_none) {
                 return Err(self.ended.take().unwrap_or_else(|| io::ErrorKind::NotConnected.into()));
             }
-            match self.ring.submit_and_wait(1) {
+            let waited = match &timeout {
+                None => self.ring.submit_and_wait(1),
+                Some(timeout) => {
+                    let until = types::SubmitArgs::new().timespec(timeout);
+                    self.ring.submitter().submit_with_args(1, &until)
+                }
+            };
+            match waited {
                 Ok(_) => self.collect(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.raw_os_error() == Some(libc::ETIME) => {
+                    self.collect();
+                    return Ok(!self.ready.is_empty());
+                }
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Lays down the answer to a request, which may have come by another ring of the same queue: `fill` gets the room for
     /// it and returns the bytes that it used, or an errno as a negative number. It is on its way with the next
-    /// [`FuseRing::submit`] or [`FuseRing::wait`]; the entry is this ring's from now on.
+    /// [`FuseRing::look`] or [`FuseRing::wait`]; the entry is this ring's from now on.
     ///
     /// # Errors
     /// `EBUSY` if more was laid down than the ring has entries.

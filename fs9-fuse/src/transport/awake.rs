@@ -60,6 +60,16 @@ impl Awake {
         Ok(Awake { device })
     }
 
+    /// Returns whether processors can be kept awake, and are to be.
+    pub(super) fn is_possible(&self) -> bool {
+        self.device.is_some()
+    }
+
+    /// Keeps processors awake from now on, or lets them sleep.
+    pub(super) fn keep(&self, awake: bool) {
+        self.ask(if awake { NO_LATENCY } else { ANY_LATENCY });
+    }
+
     /// Begins to look at the pace of requests.
     pub(super) fn keeper(&self) -> Keeper<'_> {
         Keeper { awake: self, asked: false, slow_ticks: 0 }
@@ -86,7 +96,7 @@ impl Keeper<'_> {
         if requests >= REQUESTS_MIN {
             self.slow_ticks = 0;
             if !std::mem::replace(&mut self.asked, true) {
-                self.awake.ask(NO_LATENCY);
+                self.awake.keep(true);
             }
         } else {
             self.slow_ticks = self.slow_ticks.saturating_add(1);
@@ -99,7 +109,7 @@ impl Keeper<'_> {
     /// Lets processors sleep.
     pub(super) fn take_back(&mut self) {
         if std::mem::take(&mut self.asked) {
-            self.awake.ask(ANY_LATENCY);
+            self.awake.keep(false);
         }
     }
 }

@@ -9,8 +9,7 @@
 //! without looking.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::os::fd::OwnedFd;
-use std::sync::OnceLock;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -21,75 +20,101 @@ const PATIENCE: Duration = Duration::from_micros(50);
 /// processor time for each request.
 const REQUESTS_WITHOUT: u32 = 16;
 
-/// When to look for the next request, and how.
+/// When to look for the next request.
 #[derive(Default)]
 pub(super) struct Linger {
-    device: OnceLock<OwnedFd>,
     requests_without: AtomicU32,
 }
 
 impl Linger {
-    /// Names the device that tells whether there is a request. Without it nobody looks.
-    pub(super) fn read_from(&self, device: OwnedFd) {
-        // A second device of the same connection would tell the same.
-        self.device.set(device).ok();
-    }
-
-    /// Looks for the next request after one was answered, if the last ones came quickly.
-    pub(super) fn after_request(&self) {
-        let Some(device) = self.device.get() else { return };
+    /// Looks for the next request after one was answered, if the last ones came quickly: until `is_there` returns true.
+    /// Returns what came of it, if it was asked.
+    pub(super) fn after_request(&self, is_there: impl FnMut() -> bool) -> Option<Look> {
         let without = self.requests_without.load(Ordering::Relaxed);
         if without > 0 {
             self.requests_without.store(without - 1, Ordering::Relaxed);
-        } else if !comes_soon(device) {
+            return None;
+        }
+        let look = look(is_there);
+        if look != Look::Found {
             self.requests_without.store(REQUESTS_WITHOUT, Ordering::Relaxed);
         }
+        Some(look)
     }
 }
 
-/// Returns whether there is something to read before patience ends.
-fn comes_soon(device: &OwnedFd) -> bool {
+/// What came of looking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Found,
+    /// Nothing came before patience ended.
+    Vain,
+    /// The processor was needed by others, and it took longer than patience until it came back.
+    Crowded,
+}
+
+/// Returns whether a device has something to read.
+pub(super) fn has_message(device: impl AsFd) -> bool {
+    let mut wanted = [PollFd::new(&device, PollFlags::IN)];
+    // Whatever else there is to say, reading says it.
+    poll(&mut wanted, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) != Ok(0)
+}
+
+fn look(mut is_there: impl FnMut() -> bool) -> Look {
     let begin = Instant::now();
-    while begin.elapsed() < PATIENCE {
-        let mut wanted = [PollFd::new(device, PollFlags::IN)];
-        match poll(&mut wanted, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
-            Ok(0) => rustix::thread::sched_yield(),
-            // Whatever else there is to say, reading says it.
-            _ => return true,
+    let mut before = Duration::ZERO;
+    loop {
+        if is_there() {
+            return Look::Found;
         }
+        rustix::thread::sched_yield();
+        let now = begin.elapsed();
+        if now - before > PATIENCE {
+            return Look::Crowded;
+        }
+        if now > PATIENCE {
+            return Look::Vain;
+        }
+        before = now;
     }
-    false
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Linger, REQUESTS_WITHOUT, comes_soon};
+    use super::{Linger, Look, PATIENCE, REQUESTS_WITHOUT, has_message, look};
     use std::io::Write;
-    use std::os::fd::OwnedFd;
-    use std::sync::atomic::Ordering;
 
     #[test]
     fn what_is_there_is_found_and_what_never_comes_is_given_up() {
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let reader = OwnedFd::from(reader);
-        assert!(!comes_soon(&reader));
+        assert_ne!(look(|| has_message(&reader)), Look::Found);
         writer.write_all(b"request").unwrap();
-        assert!(comes_soon(&reader));
+        assert_eq!(look(|| has_message(&reader)), Look::Found);
+    }
+
+    #[test]
+    fn a_processor_that_is_needed_by_others_is_left_to_them() {
+        let away = || {
+            std::thread::sleep(2 * PATIENCE);
+            false
+        };
+        assert_eq!(look(away), Look::Crowded);
     }
 
     #[test]
     fn a_look_in_vain_is_followed_by_requests_without_looking() {
-        let (reader, mut writer) = std::io::pipe().unwrap();
         let linger = Linger::default();
-        linger.after_request();
-        linger.read_from(OwnedFd::from(reader));
-        linger.after_request();
-        for left in (0..REQUESTS_WITHOUT).rev() {
-            linger.after_request();
-            assert_eq!(linger.requests_without.load(Ordering::Relaxed), left);
+        assert_ne!(linger.after_request(|| false), Some(Look::Found));
+        for _ in 0..REQUESTS_WITHOUT {
+            assert_eq!(linger.after_request(|| panic!("nobody looks")), None);
         }
-        writer.write_all(b"request").unwrap();
-        linger.after_request();
-        assert_eq!(linger.requests_without.load(Ordering::Relaxed), 0);
+        let mut looks = 0;
+        let comes_at_last = || {
+            looks += 1;
+            looks == 3
+        };
+        // A busy machine may need the processor between two looks.
+        let found = linger.after_request(comes_at_last);
+        assert!(found == Some(Look::Found) && looks == 3 || found == Some(Look::Crowded), "{found:?}");
     }
 }

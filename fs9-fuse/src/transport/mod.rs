@@ -35,7 +35,6 @@ pub(crate) struct Transport {
     server: Server,
     readers: Arc<Readers>,
     rings: Option<Rings>,
-    threads: usize,
 }
 
 /// Sets the kernel up for rings if they are asked for by name: it makes its offer when a file system is made.
@@ -58,11 +57,17 @@ impl Transport {
         let agreement = handshake::shake_hands(&device, &frontend, payload_max)?;
         let server = Server { frontend, device, dialect: agreement.dialect };
         let rings = register_rings(rings, &agreement, &server)?;
-        let options = server.frontend.options();
-        // Besides rings, the device only brings what is to be forgotten and interrupted.
-        let threads = if rings.is_some() { 1 } else { options.max_threads.unwrap_or(THREADS_DEFAULT).max(1) };
-        let readers = Readers::new(threads, awake);
-        Ok(Transport { server, readers, rings, threads })
+        let readers = match &rings {
+            Some(rings) => {
+                rings.poll_with(awake);
+                // Besides rings, the device only brings what is to be forgotten and interrupted.
+                Readers::new(1, Awake::default())
+            }
+            None => {
+                Readers::new(server.frontend.options().max_threads.unwrap_or(THREADS_DEFAULT).max(1), awake)
+            }
+        };
+        Ok(Transport { server, readers, rings })
     }
 
     /// Returns what makes the kernel forget.
@@ -81,7 +86,7 @@ impl Transport {
     /// # Errors
     /// What ends the connection other than unmounting.
     pub(crate) fn serve(self) -> io::Result<()> {
-        let Transport { server, readers, rings, threads } = self;
+        let Transport { server, readers, rings } = self;
         match &rings {
             Some(rings) => rings.open(),
             None => readers.read_from(server.device.try_clone()?),
@@ -94,7 +99,7 @@ impl Transport {
             let pace = if rings.is_some() { device_loop::Pace::Seldom } else { device_loop::Pace::Quick };
             Ok::<_, io::Error>(DeviceLoop::new(server.clone(), device, Arc::clone(&readers), pace))
         };
-        let others = (1..threads).map(each).collect::<io::Result<Vec<DeviceLoop>>>()?;
+        let others = (1..readers.threads()).map(each).collect::<io::Result<Vec<DeviceLoop>>>()?;
         let mut result = Ok(());
         std::thread::scope(|scope| {
             let start = |this: DeviceLoop| {

@@ -12,12 +12,12 @@
 //! across a request.
 
 use super::awake::Awake;
-use super::linger::Linger;
+use super::linger::{Linger, has_message};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How long a request may hold up all others before another thread steps in: far above what a request from caches
@@ -48,6 +48,8 @@ pub(super) struct Readers {
     rest: Mutex<Rest>,
     bell: Condvar,
     linger: Linger,
+    /// Tells whether there is a request. Without it nobody looks.
+    device: OnceLock<OwnedFd>,
     awake: Awake,
 }
 
@@ -84,13 +86,20 @@ impl Readers {
             rest: Mutex::default(),
             bell: Condvar::new(),
             linger: Linger::default(),
+            device: OnceLock::new(),
             awake,
         })
     }
 
+    /// Returns how many threads there are to be.
+    pub(super) fn threads(&self) -> usize {
+        self.seats.len()
+    }
+
     /// Names the device from which the threads read. Until then they sleep as soon as a request is answered.
     pub(super) fn read_from(&self, device: OwnedFd) {
-        self.linger.read_from(device);
+        // A second device of the same connection would tell the same.
+        self.device.set(device).ok();
     }
 
     /// Notes that this thread took a request. With `is_slow` another thread steps in for it, if none waits already.
@@ -244,8 +253,8 @@ impl Drop for Turn {
         self.readers.note_turn(self.seat);
         if self.readers.active.load(Ordering::Relaxed) > 1 {
             self.readers.rest_if_surplus();
-        } else {
-            self.readers.linger.after_request();
+        } else if let Some(device) = self.readers.device.get() {
+            self.readers.linger.after_request(|| has_message(device));
         }
     }
 }

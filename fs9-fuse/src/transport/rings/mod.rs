@@ -13,8 +13,10 @@
 //! trusted; in each queue, one entry never waits for a provider that may block, so that all others are served.
 
 mod layout;
+mod polling;
 mod worker;
 
+use super::awake::Awake;
 use super::device::Device;
 use super::handshake::WRITE_MAX;
 use super::server::Server;
@@ -23,7 +25,7 @@ use fs9_core::CallPool;
 use fs9_sys::FuseRing;
 use layout::{ENTRIES_OF_THREAD, Layout};
 use parking_lot::{Condvar, Mutex};
-use rustix::thread::{CpuSet, sched_setaffinity};
+use polling::{Poller, Polling};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -64,7 +66,9 @@ pub(super) fn is_enabled(wanted: IoUring) -> io::Result<bool> {
     Ok(true)
 }
 
+/// On a cache line of its own.
 #[derive(Default)]
+#[repr(align(64))]
 struct Queue {
     /// Entries that have no request, as far as their threads have looked.
     vacant: AtomicUsize,
@@ -105,6 +109,7 @@ struct Shared {
     layout: Layout,
     queues: Box<[Queue]>,
     server: OnceLock<Server>,
+    polling: OnceLock<Polling>,
     gate: Mutex<Gate>,
     opened: Condvar,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -131,6 +136,7 @@ impl Rings {
             layout,
             queues: (0..queues).map(|_| Queue::default()).collect(),
             server: OnceLock::new(),
+            polling: OnceLock::new(),
             gate: Mutex::new(Gate::Closed),
             opened: Condvar::new(),
             threads: Mutex::default(),
@@ -184,6 +190,11 @@ impl Rings {
             Some(error) if !served.iter().all(|&is_served| is_served) => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Lets threads poll where processors can be kept awake.
+    pub(super) fn poll_with(&self, awake: Awake) {
+        self.shared.polling.set(Polling::new(awake)).ok();
     }
 
     /// Lets requests be taken from now on.
@@ -248,9 +259,7 @@ impl Shared {
     /// The life of a thread.
     fn run(self: Arc<Self>, queue: usize, (role, entries): (Role, usize), report: &Report) {
         let tell = |result: io::Result<()>| report.send((queue, result)).is_ok();
-        if role == Role::Main {
-            run_on_processor(queue);
-        }
+        let poller = (role == Role::Main).then(|| Poller::settle(&self, queue));
         let mut ring = match FuseRing::new(&self.device, queue as u16, entries) {
             Ok(ring) if tell(Ok(())) && self.pass_gate(role.waits_to_register()) => ring,
             Ok(_) => return,
@@ -270,7 +279,7 @@ impl Shared {
         }
         tell(registered);
         if is_registered && self.pass_gate(&[Gate::SparesRegister, Gate::AllRegister]) {
-            Worker::new(&self, server, queue, ring).work();
+            Worker::new(&self, server, queue, (ring, poller)).work();
         }
     }
 
@@ -283,16 +292,5 @@ impl Shared {
     /// Notes that a request is about to be answered.
     fn give_one(&self, queue: usize) {
         self.count(queue).vacant.fetch_add(1, Ordering::AcqRel);
-    }
-}
-
-/// Binds this thread to a processor. Where that is not allowed, it runs wherever there is room.
-fn run_on_processor(number: usize) {
-    let mut processors = CpuSet::new();
-    if number < CpuSet::MAX_CPU {
-        processors.set(number);
-        if let Err(error) = sched_setaffinity(None, &processors) {
-            tracing::debug!(number, %error, "a thread is not bound to its processor");
-        }
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: each request that was taken is answered once, by the ring that it came by.
 
 use super::Shared;
+use super::polling::{Poller, QUIET};
 use crate::protocol::decode_parts;
 use crate::transport::asked::Asked;
 use crate::transport::mailbox::{Answered, Mailbox, RingReply};
@@ -17,6 +18,8 @@ pub(super) struct Worker<'a> {
     server: &'a Server,
     queue: usize,
     ring: FuseRing,
+    /// Main threads have one.
+    poller: Option<Poller<'a>>,
     mailbox: Arc<Mailbox>,
     /// Requests that are not answered yet.
     owed: Vec<(Asked, RingRequest)>,
@@ -30,10 +33,10 @@ impl<'a> Worker<'a> {
         shared: &'a Arc<Shared>,
         server: &'a Server,
         queue: usize,
-        ring: FuseRing,
+        (ring, poller): (FuseRing, Option<Poller<'a>>),
     ) -> Worker<'a> {
         let mailbox = Mailbox::new(&server.device, ring.bell());
-        Worker { shared, server, queue, ring, mailbox, owed: Vec::new(), answers: Vec::new() }
+        Worker { shared, server, queue, ring, poller, mailbox, owed: Vec::new(), answers: Vec::new() }
     }
 
     /// Takes requests until the mount is gone.
@@ -52,7 +55,7 @@ impl<'a> Worker<'a> {
 
     /// Waits, and does all that is there.
     fn take_all(&mut self) -> io::Result<()> {
-        self.ring.wait(!self.owed.is_empty())?;
+        self.wait()?;
         while let Some(event) = self.ring.pop() {
             if let RingEvent::Request(request) = event {
                 let may_wait = self.shared.take_one(self.queue);
@@ -61,6 +64,19 @@ impl<'a> Worker<'a> {
             self.deliver()?;
         }
         Ok(())
+    }
+
+    /// Sends answers and waits until something is there.
+    fn wait(&mut self) -> io::Result<()> {
+        let is_owing = !self.owed.is_empty();
+        if let Some(poller) = &mut self.poller {
+            // Whatever else there is to say, waiting says it.
+            let polls = poller.look(|| self.ring.look().unwrap_or(true));
+            if polls && !self.ring.wait_for(is_owing, QUIET)? {
+                poller.end();
+            }
+        }
+        self.ring.wait(is_owing)
     }
 
     /// Does a request, or sees to it that it is done.
@@ -74,6 +90,9 @@ impl<'a> Worker<'a> {
                 return self.ring.answer(request, |_| Err(-malformed.errno.errno()));
             }
         };
+        if let Some(poller) = &mut self.poller {
+            poller.note_request(message.header.caller.pid);
+        }
         let asked = Asked::by(&message);
         let reply = || RingReply::new(&self.mailbox, asked, may_wait);
         if may_wait && waits_for_the_disk(&message.body) {
