@@ -207,7 +207,7 @@ pub(crate) static TABLE: &[Spec] = &[
         scope: Scope::Whole,
         remount: Remount::Fixed,
         providers: &[],
-        help: "Whether idle processors are kept awake while requests come quickly by /dev/fuse; takes root (auto: with 4 processors or fewer).",
+        help: "Whether idle processors are kept awake while requests come quickly (by io_uring: while one client at a time sends them); takes root (auto: with 4 processors or fewer).",
     },
     Spec {
         name: "locks",

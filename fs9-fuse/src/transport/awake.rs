@@ -60,6 +60,12 @@ impl Awake {
         Ok(Awake { device })
     }
 
+    /// Asks a file instead of the kernel.
+    #[cfg(test)]
+    pub(super) fn by(device: File) -> Awake {
+        Awake { device: Some(device) }
+    }
+
     /// Returns whether processors can be kept awake, and are to be.
     pub(super) fn is_possible(&self) -> bool {
         self.device.is_some()
@@ -142,7 +148,7 @@ mod tests {
     /// Runs `f` with a device of which it can be read what was asked, and returns that.
     fn asked_by(f: impl FnOnce(&Awake)) -> Vec<i32> {
         let (mut told, device) = std::io::pipe().unwrap();
-        let awake = Awake { device: Some(File::from(OwnedFd::from(device))) };
+        let awake = Awake::by(File::from(OwnedFd::from(device)));
         f(&awake);
         drop(awake);
         let mut bytes = Vec::new();

@@ -31,7 +31,7 @@ fn processors_stay_awake_while_requests_come_quickly() {
         attr_lifetime: none,
         entry_lifetime: none,
         low_latency: LowLatency::On,
-        // Rings wake their client on the processor that it sleeps on, and ask for nothing.
+        // By rings it is asked for only while a processor has nothing else to do.
         io_uring: IoUring::Off,
         ..FuseOptions::default()
     };

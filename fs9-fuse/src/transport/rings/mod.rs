@@ -259,7 +259,7 @@ impl Shared {
     /// The life of a thread.
     fn run(self: Arc<Self>, queue: usize, (role, entries): (Role, usize), report: &Report) {
         let tell = |result: io::Result<()>| report.send((queue, result)).is_ok();
-        let poller = (role == Role::Main).then(|| Poller::settle(&self, queue));
+        let poller = (role == Role::Main).then(|| Poller::settle(&self.polling, queue));
         let mut ring = match FuseRing::new(&self.device, queue as u16, entries) {
             Ok(ring) if tell(Ok(())) && self.pass_gate(role.waits_to_register()) => ring,
             Ok(_) => return,
