@@ -20,6 +20,7 @@ mod isolation;
 mod mount_point;
 mod operation;
 mod options;
+mod pace;
 mod protocol;
 mod read_buffer;
 mod reply;

@@ -3,6 +3,7 @@
 use crate::inode::{Ino, Numbering};
 use crate::isolation::guarded;
 use crate::options::WantedLifetimes;
+use crate::pace::Paces;
 use arc_swap::ArcSwap;
 use fs9_core::{Job, Mount, MountId, MountTable, OriginId, PlaceId};
 use fs9_sdk::{Attr, Call, Caller, Name, NodeId, ObjectId};
@@ -76,6 +77,8 @@ pub(crate) struct MountView {
     /// Calls without an answer that wait for a thread of the pool. The kernel bounds them: each ends a handle or a
     /// lookup that it had.
     unanswered: Mutex<Vec<Job>>,
+    /// How quick its provider is with what waits for the disk.
+    pub(crate) paces: Paces,
 }
 
 impl MountView {
@@ -252,5 +255,6 @@ fn new_view(mount: &Arc<Mount>, wanted: &WantedLifetimes) -> MountView {
         hidden_said: AtomicBool::new(false),
         root_attr: Mutex::default(),
         unanswered: Mutex::default(),
+        paces: Paces::default(),
     }
 }

@@ -1,13 +1,15 @@
 //! The data of open files.
 
+use super::in_place::on_disk;
 use super::privileges::strip_after_change;
 use super::{Frontend, Request, on};
+use crate::pace::DiskWork;
 use crate::read_buffer::ReadBuffer;
 use crate::reply::Answer;
 use fs9_core::HandleId;
 use fs9_sdk::{
-    CopyRange, ErrorKind, FallocateMode, IoctlFlags, IoctlRequest, PollEvents, PollWaker, Result, Whence,
-    WriteOptions,
+    CopyRange, ErrorKind, FallocateMode, IoctlFlags, IoctlRequest, PollEvents, PollWaker, Provider, Result,
+    Whence, WriteOptions,
 };
 
 impl Frontend {
@@ -49,7 +51,9 @@ impl Frontend {
     ) -> Result<Answer> {
         let file = self.open_file(handle)?;
         let backend = file.backend()?;
-        on(&backend.view, |provider| provider.fallocate(&request.call, backend.open, mode, offset, length))?;
+        let allot =
+            |provider: &dyn Provider| provider.fallocate(&request.call, backend.open, mode, offset, length);
+        on_disk(&backend.view, DiskWork::Allocate, allot)?;
         strip_after_change(request, &backend.view, backend.open)?;
         Ok(Answer::Done)
     }
@@ -104,7 +108,8 @@ impl Frontend {
         }
         let range =
             CopyRange { source: (source.open, source_offset), target: (target.open, target_offset), length };
-        let copied = on(&source.view, |provider| provider.copy_file_range(&request.call, range))?;
+        let copy = |provider: &dyn Provider| provider.copy_file_range(&request.call, range);
+        let copied = on_disk(&source.view, DiskWork::Copy, copy)?;
         strip_after_change(request, &target.view, target.open)?;
         Ok(Answer::Written(copied.min(range.length)))
     }

@@ -3,6 +3,7 @@
 //! Invariant: a handle that the provider gave is released exactly once: by the kernel's release, or because the kernel
 //! never got it.
 
+use super::in_place::on_disk;
 use super::locks::unlock_at_close;
 use super::names::refuse_detached;
 use super::open_file::{Backend, OpenFile};
@@ -12,12 +13,13 @@ use crate::inode::{Ino, data_version};
 use crate::invalidate::Event;
 use crate::io_mode::IoMode;
 use crate::options::Locks;
+use crate::pace::DiskWork;
 use crate::reply::{Answer, Backing, Exchange, OpenAnswer};
 use crate::view::MountView;
 use fs9_core::control::OpenFor;
 use fs9_core::{HandleId, MountUse, OwnerId};
 use fs9_sdk::{
-    Attr, ErrorKind, FileType, LockOwner, NodeId, OpenFlags, OpenNode, OpenTraits, Opened, Result,
+    Attr, ErrorKind, FileType, LockOwner, NodeId, OpenFlags, OpenNode, OpenTraits, Opened, Provider, Result,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -148,15 +150,15 @@ impl Frontend {
     pub(super) fn fsync(&self, request: &Request, handle: HandleId, data_only: bool) -> Result<Answer> {
         let file = self.open_file(handle)?;
         let backend = file.backend()?;
-        done_if_missing(on(&backend.view, |provider| provider.fsync(&request.call, backend.open, data_only)))
+        let sync = |provider: &dyn Provider| provider.fsync(&request.call, backend.open, data_only);
+        done_if_missing(on_disk(&backend.view, DiskWork::Sync, sync))
     }
 
     pub(super) fn fsyncdir(&self, request: &Request, handle: HandleId, data_only: bool) -> Result<Answer> {
         let file = self.open_file(handle)?;
         let Some(backend) = &file.backend else { return Ok(Answer::Done) };
-        done_if_missing(on(&backend.view, |provider| {
-            provider.fsyncdir(&request.call, backend.open, data_only)
-        }))
+        let sync = |provider: &dyn Provider| provider.fsyncdir(&request.call, backend.open, data_only);
+        done_if_missing(on_disk(&backend.view, DiskWork::Sync, sync))
     }
 
     /// Ends a handle of a file or directory.

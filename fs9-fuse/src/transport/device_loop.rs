@@ -5,7 +5,7 @@ use super::device::{Device, Received};
 use super::device_reply::DeviceReply;
 use super::handshake::WRITE_MAX;
 use super::readers::Readers;
-use super::server::{Server, log, waits_for_the_disk};
+use super::server::{Server, log};
 use crate::protocol::{Encoded, Malformed, decode};
 use std::io;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl DeviceLoop {
     fn take(&self, message: &[u8]) {
         match decode(message, self.server.dialect) {
             Ok(message) => {
-                let _turn = self.readers.take_turn(waits_for_the_disk(&message.body));
+                let _turn = self.readers.take_turn(self.server.takes_long(&message));
                 let asked = Asked::by(&message);
                 self.server.serve(message, || DeviceReply::new(&self.device, asked, self.server.dialect));
             }

@@ -3,6 +3,7 @@
 use super::device::Device;
 use super::kernel_cache::wake_poll;
 use crate::isolation::contained;
+use crate::pace::DiskWork;
 use crate::protocol::{Body, Dialect, Malformed, Message};
 use crate::reply::{Answer, Reply};
 use crate::{Frontend, Operation, RequestHeader};
@@ -33,11 +34,9 @@ pub(super) fn log(malformed: &Malformed) {
     }
 }
 
-/// Returns whether a message takes as long as the disk needs, whatever is cached.
+/// Returns whether a message asks for what waits for the disk, whatever is cached.
 pub(super) fn waits_for_the_disk(body: &Body<'_>) -> bool {
-    use Operation as O;
-    let Body::Operation(operation) = body else { return false };
-    matches!(operation, O::Fsync { .. } | O::Fsyncdir { .. } | O::Fallocate { .. } | O::CopyFileRange { .. })
+    matches!(body, Body::Operation(operation) if DiskWork::of(operation).is_some())
 }
 
 /// What every thread needs that takes requests of a mount.
@@ -75,6 +74,11 @@ impl Server {
             // Nothing is ever retrieved.
             Body::Retrieved { .. } => {}
         }
+    }
+
+    /// Returns whether a message may take so long that the thread that brought it should not do it.
+    pub(super) fn takes_long(&self, message: &Message<'_>) -> bool {
+        matches!(&message.body, Body::Operation(operation) if self.frontend.takes_long(&message.header, operation))
     }
 
     /// Does an operation on a thread of a pool, or here if that has no room.

@@ -1,22 +1,21 @@
-//! Many calls that hang or take long, on one processor, and those beside them that must not notice.
+//! Many calls that hang, on one processor, and those beside them that must not notice.
 //!
 //! All clients of a test run on one processor, where requests by rings share one queue with few entries.
 
 use crate::commands::MountsAtWrite;
 use crate::slow::{Hangs, slow};
 use crate::support::{Mounted, memory, wait_until};
-use fs9_core::layers::{Intent, Interceptor, Layered};
+use fs9_core::layers::Layered;
 use fs9_core::{MountOptions, Namespace, VfsPath};
 use fs9_fuse::FuseOptions;
-use fs9_sdk::{Call, Capabilities, Execution, Operation, Provider, Result};
-use parking_lot::{Condvar, Mutex};
+use fs9_sdk::{Operation, Provider};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Programs that hang at once: more than a queue has entries.
 const CROWD: usize = 40;
@@ -24,17 +23,14 @@ const CROWD: usize = 40;
 /// Far above what a healthy call takes, and nothing that hangs is done within it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long an inline call takes that others shall not wait for.
-const LONG: Duration = Duration::from_millis(300);
-
 /// Returns a processor on which this test may run.
-fn processor() -> usize {
+pub(crate) fn processor() -> usize {
     let allowed = sched_getaffinity(None).unwrap();
     (0..CpuSet::MAX_CPU).find(|&number| allowed.is_set(number)).unwrap()
 }
 
 /// Runs `deed` on a thread of one processor. Panics if it takes too long; the mount is then aborted, so that it ends.
-fn on_processor<T: Send>(number: usize, mounted: &Mounted, deed: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn on_processor<T: Send>(number: usize, mounted: &Mounted, deed: impl FnOnce() -> T + Send) -> T {
     let (done, result) = channel();
     std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -114,83 +110,4 @@ fn a_crowd_that_hangs_on_one_processor_stops_nobody_else_there() {
         (0..2 * CROWD).for_each(|_| assert_eq!(fs::read(&file).unwrap(), b"x"));
         live(&mounted.path().join("slow"), 0);
     });
-}
-
-/// Takes long for one operation, on the thread that brings the request.
-struct Long {
-    operation: Operation,
-    under_way: Mutex<usize>,
-    begun: Condvar,
-}
-
-impl Long {
-    fn wait_for_one(&self) {
-        let mut under_way = self.under_way.lock();
-        while *under_way == 0 {
-            assert!(!self.begun.wait_for(&mut under_way, PATIENCE).timed_out(), "no call comes");
-        }
-    }
-}
-
-struct TakesLong(Arc<Long>);
-
-impl Interceptor for TakesLong {
-    fn call<T>(&self, intent: Intent, _: Option<&Call>, forward: impl FnOnce() -> Result<T>) -> Result<T> {
-        if intent.operation == self.0.operation {
-            *self.0.under_way.lock() += 1;
-            self.0.begun.notify_all();
-            std::thread::sleep(LONG);
-            *self.0.under_way.lock() -= 1;
-        }
-        forward()
-    }
-
-    fn capabilities(&self, inner: Capabilities) -> Capabilities {
-        Capabilities { execution: Execution::Inline, ..inner }
-    }
-}
-
-/// Has several files do what takes long, and returns how long others waited meanwhile, at best.
-fn longest_wait_beside(operation: Operation, deed: fn(&File)) -> Duration {
-    let processor = processor();
-    let long = Arc::new(Long { operation, under_way: Mutex::default(), begun: Condvar::new() });
-    let provider = Arc::new(Layered::new(memory(), TakesLong(Arc::clone(&long))));
-    let none = Some(Duration::ZERO);
-    let options = FuseOptions { attr_lifetime: none, entry_lifetime: none, ..FuseOptions::default() };
-    let mounted = Mounted::with(provider, options);
-    let paths: Vec<_> = (0..3).map(|number| mounted.path().join(format!("f{number}"))).collect();
-    paths.iter().for_each(|path| fs::write(path, b"x").unwrap());
-    // On a busy machine a single wait may be long.
-    let waits = (0..5).map(|_| {
-        let busy: Vec<_> = paths
-            .iter()
-            .map(|path| {
-                let file = File::options().read(true).write(true).open(path).unwrap();
-                std::thread::spawn(move || {
-                    let mut only = CpuSet::new();
-                    only.set(processor);
-                    sched_setaffinity(None, &only).unwrap();
-                    deed(&file);
-                })
-            })
-            .collect();
-        long.wait_for_one();
-        let longest = on_processor(processor, &mounted, || {
-            let one = |_| {
-                let begin = Instant::now();
-                fs::metadata(mounted.path().join("f0")).unwrap();
-                begin.elapsed()
-            };
-            (0..20).map(one).max().unwrap()
-        });
-        busy.into_iter().for_each(|thread| thread.join().unwrap());
-        longest
-    });
-    waits.min().unwrap()
-}
-
-#[test]
-fn a_sync_that_takes_long_holds_up_nobody_else() {
-    let wait = longest_wait_beside(Operation::Fsync, |file| file.sync_all().unwrap());
-    assert!(wait < LONG / 3, "{wait:?}");
 }

@@ -19,3 +19,4 @@ mod sessions;
 mod slow;
 mod stress;
 mod support;
+mod syncs;

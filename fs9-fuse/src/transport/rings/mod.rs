@@ -7,7 +7,8 @@
 //! is not given to it, but to the next one that is answered, and if all others wait for providers there is none.
 //!
 //! While a thread is in a call, what is given to its other entries waits. So calls of providers that may block are made by
-//! their own threads, and what takes as long as the disk needs by threads kept for that.
+//! their own threads, and what takes as long as the disk needs by threads kept for that, unless the last such calls were
+//! quick ([`pace`](crate::pace)); then one thread of each queue makes them in place.
 //!
 //! Invariants: the rings are in place before the kernel is told that they are wanted, and registered before they are
 //! trusted; in each queue, one entry never waits for a provider that may block, so that all others are served.
@@ -21,6 +22,7 @@ use super::device::Device;
 use super::handshake::WRITE_MAX;
 use super::server::Server;
 use crate::options::IoUring;
+use crate::pace::Place;
 use fs9_core::CallPool;
 use fs9_sys::FuseRing;
 use layout::{ENTRIES_OF_THREAD, Layout};
@@ -72,6 +74,8 @@ pub(super) fn is_enabled(wanted: IoUring) -> io::Result<bool> {
 struct Queue {
     /// Entries that have no request, as far as their threads have looked.
     vacant: AtomicUsize,
+    /// Where its threads make calls that wait for the disk.
+    place: Place,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -25,6 +25,8 @@ pub(super) struct Worker<'a> {
     owed: Vec<(Asked, RingRequest)>,
     /// Room for answers on their way from the mailbox.
     answers: Vec<Answered>,
+    /// Answers were laid down that the kernel does not know of yet.
+    has_unsent: bool,
 }
 
 impl<'a> Worker<'a> {
@@ -36,7 +38,17 @@ impl<'a> Worker<'a> {
         (ring, poller): (FuseRing, Option<Poller<'a>>),
     ) -> Worker<'a> {
         let mailbox = Mailbox::new(&server.device, ring.bell());
-        Worker { shared, server, queue, ring, poller, mailbox, owed: Vec::new(), answers: Vec::new() }
+        Worker {
+            shared,
+            server,
+            queue,
+            ring,
+            poller,
+            mailbox,
+            owed: Vec::new(),
+            answers: Vec::new(),
+            has_unsent: false,
+        }
     }
 
     /// Takes requests until the mount is gone.
@@ -56,6 +68,7 @@ impl<'a> Worker<'a> {
     /// Waits, and does all that is there.
     fn take_all(&mut self) -> io::Result<()> {
         self.wait()?;
+        self.has_unsent = false;
         while let Some(event) = self.ring.pop() {
             if let RingEvent::Request(request) = event {
                 let may_wait = self.shared.take_one(self.queue);
@@ -93,13 +106,22 @@ impl<'a> Worker<'a> {
         if let Some(poller) = &mut self.poller {
             poller.note_request(message.header.caller.pid);
         }
+        let waits_for_the_disk = waits_for_the_disk(&message.body);
+        if waits_for_the_disk {
+            self.send_answers()?;
+        }
         let asked = Asked::by(&message);
         let reply = || RingReply::new(&self.mailbox, asked, may_wait);
-        if may_wait && waits_for_the_disk(&message.body) {
-            self.server.serve_elsewhere(&self.shared.slow, message, reply);
-        } else {
+        // What came by the last entry is done here, however long it takes.
+        let is_free = !waits_for_the_disk || !may_wait;
+        let place = &self.shared.count(self.queue).place;
+        let in_place = if is_free || self.server.takes_long(&message) { None } else { place.enter() };
+        if is_free || in_place.is_some() {
             self.server.serve(message, reply);
+        } else {
+            self.server.serve_elsewhere(&self.shared.slow, message, reply);
         }
+        drop(in_place);
         self.owed.push((asked, request));
         Ok(())
     }
@@ -116,6 +138,15 @@ impl<'a> Worker<'a> {
             self.shared.give_one(self.queue);
             let dialect = self.server.dialect;
             self.ring.answer(request, |room| answered.lay_down(&asked, dialect, room))?;
+            self.has_unsent = true;
+        }
+        Ok(())
+    }
+
+    /// Sends answers on their way before a call that waits for the disk: whoever gets one shall not wait for that, too.
+    fn send_answers(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.has_unsent) {
+            self.ring.look()?;
         }
         Ok(())
     }

@@ -1,0 +1,300 @@
+//! Whether calls that wait for the disk are quick at present, so that the thread that brings requests may make them.
+//!
+//! A call that takes as long as the disk needs holds up whatever else its thread would bring, so it is made elsewhere; that
+//! costs two changes of threads. Where the backing lies in memory, or in a disk whose cache survives a loss of power, the
+//! call itself takes less than they do. Which it is shows only when it is done, so the past tells: calls of a class are
+//! made in place after [`PROOF`] quick ones in a row, and elsewhere again from the first slow one on. How much a call can
+//! have to do is known before and bounded as well.
+//!
+//! What turns out slow in place holds up others. On `/dev/fuse` another reader steps in. A queue of a ring has nobody who
+//! could, so it has one [`Place`] for such calls, which stays closed for [`PAYBACK`] times as long as a call held it up.
+//!
+//! Invariants: a disk that is always slow is found out by calls that are made elsewhere; calls that hold a queue up for
+//! longer than [`HOLD_UP_MAX`] take at most one part in [`PAYBACK`] of its time, besides the first.
+
+use crate::operation::Operation;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What takes longer is slow. It is some times what handing a call over and back costs (15 to 60 µs), above what a sync to
+/// memory takes (10 to 100 µs), and a fifth of what a request may hold up others before another reader steps in.
+const QUICK_MAX: Duration = Duration::from_micros(200);
+
+/// How long a call in place may hold up others without consequence: as long as a reader of `/dev/fuse` may be stuck before
+/// another one steps in.
+const HOLD_UP_MAX: Duration = Duration::from_millis(1);
+
+/// How many times as long as a call held up a queue its place stays closed.
+const PAYBACK: u32 = 16;
+
+/// Quick calls in a row that show that the backing is quick.
+const PROOF: u32 = 8;
+
+/// Bytes that a sync made in place may have to write at most, and a preallocation to allot. A file that nobody looked at
+/// can be dirty as a whole; the size is that of a segment of a log of PostgreSQL. It takes a slow SSD 100 ms.
+const SYNC_BYTES_MAX: u64 = 16 << 20;
+
+/// Bytes that are copied in place at most: at 1 GB/s they take about [`QUICK_MAX`].
+const COPY_BYTES_MAX: u64 = 256 << 10;
+
+/// What takes as long as the disk needs, whatever is cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DiskWork {
+    /// Files and directories are made durable.
+    Sync,
+    /// Space is allotted or freed.
+    Allocate,
+    /// Data is copied by the provider.
+    Copy,
+}
+
+impl DiskWork {
+    /// Returns which of these an operation is, if any.
+    pub(crate) fn of(operation: &Operation<'_>) -> Option<DiskWork> {
+        use Operation as O;
+        match operation {
+            O::Fsync { .. } | O::Fsyncdir { .. } => Some(DiskWork::Sync),
+            O::Fallocate { .. } => Some(DiskWork::Allocate),
+            O::CopyFileRange { .. } => Some(DiskWork::Copy),
+            _ => None,
+        }
+    }
+
+    /// Returns with how many bytes such a call may be made in place at most.
+    pub(crate) const fn bytes_max(self) -> u64 {
+        match self {
+            DiskWork::Sync | DiskWork::Allocate => SYNC_BYTES_MAX,
+            DiskWork::Copy => COPY_BYTES_MAX,
+        }
+    }
+}
+
+/// The pace of one mount, for each class of calls.
+#[derive(Default)]
+pub(crate) struct Paces {
+    classes: [Pace; 3],
+}
+
+impl Paces {
+    /// Makes a call and notes how long it took.
+    pub(crate) fn time<T>(&self, work: DiskWork, call: impl FnOnce() -> T) -> T {
+        let begin = Instant::now();
+        let result = call();
+        self.of(work).note(begin.elapsed());
+        result
+    }
+
+    /// Returns whether the last calls were quick.
+    pub(crate) fn are_quick(&self, work: DiskWork) -> bool {
+        self.of(work).is_quick()
+    }
+
+    fn of(&self, work: DiskWork) -> &Pace {
+        let [sync, allocate, copy] = &self.classes;
+        match work {
+            DiskWork::Sync => sync,
+            DiskWork::Allocate => allocate,
+            DiskWork::Copy => copy,
+        }
+    }
+}
+
+/// The pace of one class: how many quick calls are missing for the proof.
+struct Pace(AtomicU32);
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace(AtomicU32::new(PROOF))
+    }
+}
+
+impl Pace {
+    fn is_quick(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    fn note(&self, took: Duration) {
+        if took > QUICK_MAX {
+            return self.0.store(PROOF, Ordering::Relaxed);
+        }
+        // Most of the time nothing is missing, and there is nothing to store.
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |missing| missing.checked_sub(1)).ok();
+    }
+}
+
+/// Where a queue's threads make calls that wait for the disk: one at a time, and none while the last one that took long is
+/// paid back.
+pub(crate) struct Place {
+    began: Instant,
+    /// Until when it is closed, in nanoseconds; [`TAKEN`] while a call is made.
+    closed_until: AtomicU64,
+}
+
+/// The state of a place in which a call is made.
+const TAKEN: u64 = u64::MAX;
+
+/// A call in place.
+pub(crate) struct InPlace<'a> {
+    place: &'a Place,
+    begin: Duration,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place { began: Instant::now(), closed_until: AtomicU64::new(0) }
+    }
+}
+
+impl Place {
+    /// Takes the place, if it is open and nobody is there; it is free again when the call ends.
+    pub(crate) fn enter(&self) -> Option<InPlace<'_>> {
+        self.enter_at(self.began.elapsed())
+    }
+
+    fn enter_at(&self, now: Duration) -> Option<InPlace<'_>> {
+        let closed_until = self.closed_until.load(Ordering::Relaxed);
+        // Nothing but the place itself is handed from one call to the next.
+        let is_mine = closed_until <= nanoseconds(now)
+            && self
+                .closed_until
+                .compare_exchange(closed_until, TAKEN, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        // Not made beforehand: dropping it would open the place.
+        is_mine.then(|| InPlace { place: self, begin: now })
+    }
+
+    fn leave_at(&self, took: Duration, now: Duration) {
+        let payback = if took > HOLD_UP_MAX { took.saturating_mul(PAYBACK) } else { Duration::ZERO };
+        self.closed_until.store(nanoseconds(now.saturating_add(payback)), Ordering::Relaxed);
+    }
+}
+
+impl Drop for InPlace<'_> {
+    fn drop(&mut self) {
+        let now = self.place.began.elapsed();
+        self.place.leave_at(now.saturating_sub(self.begin), now);
+    }
+}
+
+/// Returns a time in nanoseconds; what has no room, after six centuries, is the last that is not [`TAKEN`].
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(TAKEN).min(TAKEN - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DiskWork, HOLD_UP_MAX, PAYBACK, PROOF, Pace, Paces, Place, QUICK_MAX};
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    const SLOW: Duration = Duration::from_millis(10);
+
+    fn prove(pace: &Pace) {
+        (0..PROOF).for_each(|_| pace.note(QUICK_MAX));
+    }
+
+    /// Makes a call in place that takes so long, at a time that is moved on; returns whether the place was open.
+    fn stay(place: &Place, now: &mut Duration, took: Duration) -> bool {
+        let Some(entered) = place.enter_at(*now) else { return false };
+        std::mem::forget(entered);
+        *now += took;
+        place.leave_at(took, *now);
+        true
+    }
+
+    #[test]
+    fn quick_calls_in_a_row_are_the_proof() {
+        let pace = Pace::default();
+        for _ in 0..PROOF {
+            assert!(!pace.is_quick());
+            pace.note(QUICK_MAX);
+        }
+        assert!(pace.is_quick());
+        (0..100).for_each(|_| pace.note(Duration::ZERO));
+        assert!(pace.is_quick());
+    }
+
+    #[test]
+    fn one_slow_call_ends_it_until_the_proof_is_given_again() {
+        let pace = Pace::default();
+        prove(&pace);
+        pace.note(QUICK_MAX + Duration::from_nanos(1));
+        for _ in 0..PROOF {
+            assert!(!pace.is_quick());
+            pace.note(QUICK_MAX);
+        }
+        assert!(pace.is_quick());
+    }
+
+    #[test]
+    fn a_disk_that_is_often_slow_is_never_waited_for_in_place() {
+        let pace = Pace::default();
+        for number in 0..1000 {
+            assert!(!pace.is_quick());
+            pace.note(if number % PROOF == 0 { SLOW } else { Duration::ZERO });
+        }
+    }
+
+    #[test]
+    fn each_class_has_a_pace_of_its_own() {
+        let paces = Paces::default();
+        let all = [DiskWork::Sync, DiskWork::Allocate, DiskWork::Copy];
+        all.iter().for_each(|&work| assert!(!paces.are_quick(work)));
+        for (index, &work) in all.iter().enumerate() {
+            prove(paces.of(work));
+            assert_eq!(all.map(|other| paces.are_quick(other)), [0, 1, 2].map(|place| place <= index));
+        }
+        assert_eq!(paces.time(DiskWork::Sync, || 7), 7);
+        paces.time(DiskWork::Sync, || std::thread::sleep(2 * QUICK_MAX));
+        assert_eq!(all.map(|work| paces.are_quick(work)), [false, true, true]);
+    }
+
+    #[test]
+    fn one_call_at_a_time_is_made_in_place() {
+        let place = Place::default();
+        let first = place.enter().unwrap();
+        // Who is refused leaves nothing behind.
+        (0..3).for_each(|_| assert!(place.enter().is_none()));
+        drop(first);
+        // On a busy machine the first one may have been held up itself.
+        while place.enter().is_none() {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn who_held_up_others_pays_it_back() {
+        let (place, mut now) = (Place::default(), Duration::ZERO);
+        assert!(stay(&place, &mut now, HOLD_UP_MAX));
+        assert!(stay(&place, &mut now, SLOW));
+        now += SLOW * PAYBACK - Duration::from_nanos(1);
+        assert!(!stay(&place, &mut now, SLOW));
+        now += Duration::from_nanos(1);
+        assert!(stay(&place, &mut now, SLOW));
+    }
+
+    #[test]
+    fn calls_that_hold_up_others_are_a_small_part_of_the_time_however_they_mix() {
+        let (place, mut now) = (Place::default(), Duration::ZERO);
+        let (mut held_up, mut count) = (Duration::ZERO, 0);
+        for _ in 0..1_000_000 {
+            if stay(&place, &mut now, SLOW) {
+                held_up += SLOW;
+                count += 1;
+            } else {
+                now += Duration::from_micros(20);
+            }
+        }
+        assert!(count > 100, "{count}");
+        assert!(held_up * PAYBACK <= now, "{held_up:?} of {now:?}");
+    }
+
+    #[test]
+    fn a_call_of_any_length_is_no_overflow() {
+        let place = Place::default();
+        place.leave_at(Duration::MAX, Duration::MAX);
+        assert_eq!(place.closed_until.load(Ordering::Relaxed), super::TAKEN - 1);
+        assert!(place.enter().is_none());
+        Pace::default().note(Duration::MAX);
+    }
+}
