@@ -164,16 +164,29 @@ impl CallPool {
         self.submit_as(NO_TICKET, job)
     }
 
+    /// As [`CallPool::submit`], for a job that has to be done: the queue has always room for it. Who calls this bounds how
+    /// many there are.
+    ///
+    /// # Errors
+    /// `EAGAIN` if no thread could be started at all; the job is then done by the next one that can be.
+    pub fn submit_kept(&self, job: Job) -> Result<()> {
+        self.enqueue(Queued { ticket: NO_TICKET, job }, true)
+    }
+
     /// Hands a job to a thread, with a ticket by which it can be taken back.
     pub(crate) fn submit_as(&self, ticket: u64, job: Job) -> Result<()> {
+        self.enqueue(Queued { ticket, job }, false)
+    }
+
+    fn enqueue(&self, queued: Queued, is_kept: bool) -> Result<()> {
         let mut state = self.shared.state.lock();
         let has_thread = state.idle > state.queue.len();
         let start = !has_thread && state.threads < self.shared.threads_max;
-        if !has_thread && !start && state.queue.len() >= self.shared.queue_max {
+        if !has_thread && !start && !is_kept && state.queue.len() >= self.shared.queue_max {
             state.refused += 1;
             return Err(Error::new(ErrorKind::WouldBlock).because("too many calls wait for this provider"));
         }
-        state.queue.push_back(Queued { ticket, job });
+        state.queue.push_back(queued);
         if !start {
             drop(state);
             self.shared.work.notify_one();
@@ -181,10 +194,11 @@ impl CallPool {
         }
         state.threads += 1;
         drop(state);
-        self.start_thread()
+        self.start_thread(is_kept)
     }
 
-    fn start_thread(&self) -> Result<()> {
+    /// Starts a thread for the last job of the queue, which is dropped if there is none and it need not be kept.
+    fn start_thread(&self, is_kept: bool) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         let started = std::thread::Builder::new().name(shared.name.clone()).spawn(move || run(&shared));
         let Err(cause) = started else { return Ok(()) };
@@ -195,7 +209,7 @@ impl CallPool {
             return Ok(());
         }
         // With no thread at all, the last job is the one that was just given.
-        let refused = state.queue.pop_back();
+        let refused = if is_kept { None } else { state.queue.pop_back() };
         state.refused += 1;
         drop(state);
         drop(refused);

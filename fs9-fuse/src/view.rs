@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use fs9_core::{Job, Mount, MountId, MountTable, OriginId, PlaceId};
 use fs9_sdk::{Attr, Call, Caller, Name, NodeId, ObjectId};
 use parking_lot::Mutex;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -57,6 +57,15 @@ impl Lifetimes {
     }
 }
 
+/// Calls without an answer that wait for a thread of the pool. The kernel bounds them: each ends a handle or a lookup that
+/// it had, or flushes a handle that it has.
+#[derive(Default)]
+struct Unanswered {
+    calls: VecDeque<Job>,
+    /// A job that makes them is in the queue, beyond its limit.
+    is_awaited: bool,
+}
+
 /// A mount as the kernel sees it.
 pub(crate) struct MountView {
     /// The mount.
@@ -74,9 +83,7 @@ pub(crate) struct MountView {
     hidden_said: AtomicBool,
     /// What the root of a provider that may block looked like when it was last asked.
     root_attr: Mutex<Option<Attr>>,
-    /// Calls without an answer that wait for a thread of the pool. The kernel bounds them: each ends a handle or a
-    /// lookup that it had.
-    unanswered: Mutex<Vec<Job>>,
+    unanswered: Mutex<Unanswered>,
     /// How quick its provider is with what waits for the disk.
     pub(crate) paces: Paces,
 }
@@ -168,13 +175,30 @@ impl MountView {
     }
 
     /// Makes a call that nobody waits for, on a thread on which the provider may be called. If its pool takes no more
-    /// work, the call waits for the next one of this kind.
+    /// work, one job more makes all such calls when its turn comes.
     pub(crate) fn run_unanswered(self: &Arc<MountView>, call: impl FnOnce() + Send + 'static) {
         let Some(pool) = self.mount.pool() else { return run_guarded(call) };
-        self.unanswered.lock().push(Box::new(call));
+        self.unanswered.lock().calls.push_back(Box::new(call));
         let view = Arc::clone(self);
         if let Err(error) = pool.submit(Box::new(move || view.run_waiting())) {
-            tracing::debug!(mount = %self.mount.path(), %error, "a release or forget waits");
+            tracing::debug!(mount = %self.mount.path(), %error, "a call without an answer waits");
+            self.run_later();
+        }
+    }
+
+    /// Sees to it that a thread will make the calls that wait.
+    fn run_later(self: &Arc<MountView>) {
+        let Some(pool) = self.mount.pool() else { return };
+        if std::mem::replace(&mut self.unanswered.lock().is_awaited, true) {
+            return;
+        }
+        let view = Arc::clone(self);
+        let job = move || {
+            view.unanswered.lock().is_awaited = false;
+            view.run_waiting();
+        };
+        if let Err(error) = pool.submit_kept(Box::new(job)) {
+            tracing::warn!(mount = %self.mount.path(), %error, "a call without an answer waits for a thread");
         }
     }
 
@@ -184,9 +208,18 @@ impl MountView {
         MountView { numbering: other.numbering, ..new_view(&self.mount, &WantedLifetimes::default()) }
     }
 
-    fn run_waiting(&self) {
-        let waiting = std::mem::take(&mut *self.unanswered.lock());
-        waiting.into_iter().for_each(run_guarded);
+    /// Makes the calls that wait. Those behind one that hangs are left to other threads.
+    fn run_waiting(self: &Arc<MountView>) {
+        loop {
+            let mut unanswered = self.unanswered.lock();
+            let Some(call) = unanswered.calls.pop_front() else { return };
+            let is_last = unanswered.calls.is_empty();
+            drop(unanswered);
+            if !is_last {
+                self.run_later();
+            }
+            run_guarded(call);
+        }
     }
 }
 

@@ -251,6 +251,26 @@ fn work_that_runs_to_the_end_is_done_although_its_asker_was_let_go_before_it_beg
 }
 
 #[test]
+fn a_job_that_is_kept_is_done_although_the_queue_is_full() {
+    let pool = CallPool::new("test", 1, 1);
+    let (go, gate) = channel::<()>();
+    let (begun, begins) = channel();
+    let hangs = move || {
+        begun.send(()).unwrap();
+        gate.recv().unwrap_err();
+    };
+    pool.submit(Box::new(hangs)).unwrap();
+    begins.recv().unwrap();
+    pool.submit(Box::new(|| ())).unwrap();
+    assert_eq!(pool.submit(Box::new(|| ())).unwrap_err().kind(), ErrorKind::WouldBlock);
+    let (done, is_done) = channel();
+    pool.submit_kept(Box::new(move || done.send(()).unwrap())).unwrap();
+    assert_eq!(pool.load().queued, 2);
+    drop(go);
+    is_done.recv().unwrap();
+}
+
+#[test]
 fn a_call_that_was_cancelled_before_it_came_is_answered_once() {
     let watchdog = Watchdog::default();
     let (pool, go, _, _, _) = busy_pool(&watchdog);

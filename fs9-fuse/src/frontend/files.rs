@@ -140,11 +140,7 @@ impl Frontend {
 
     pub(super) fn flush(&self, request: &Request, handle: HandleId, owner: LockOwner) -> Result<Answer> {
         let file = self.open_file(handle)?;
-        let backend = file.backend()?;
-        let flushed = on(&backend.view, |provider| provider.flush(&request.call, backend.open));
-        // Whoever gets the lock next finds what was written under it.
-        self.unlock_at_flush(&file, owner);
-        done_if_missing(flushed)
+        self.flush_open(&request.call, &file, owner).map(|()| Answer::Done)
     }
 
     pub(super) fn fsync(&self, request: &Request, handle: HandleId, data_only: bool) -> Result<Answer> {
@@ -174,15 +170,16 @@ impl Frontend {
         if file.is_execution {
             self.executions.end(&backend.view.mount, backend.open.node);
         }
-        let view = Arc::clone(&backend.view);
+        let (view, closed) = (Arc::clone(&backend.view), Arc::clone(&file));
         // Nobody waits for a release. The file is dropped after it, so that the mount is busy until then.
-        view.run_unanswered(move || {
-            if let Some(Backend { view, open, is_directory, .. }) = &file.backend {
-                unlock_at_close(&file);
+        let release = move || {
+            if let Some(Backend { view, open, is_directory, .. }) = &closed.backend {
+                unlock_at_close(&closed);
                 let provider = view.mount.provider();
                 if *is_directory { provider.releasedir(*open) } else { provider.release(*open) }
             }
-        });
+        };
+        file.release_after_flushes(move || view.run_unanswered(release));
     }
 }
 

@@ -13,6 +13,7 @@ mod create;
 mod data;
 mod directories;
 mod files;
+mod flushes;
 mod in_place;
 mod labels;
 mod locks;

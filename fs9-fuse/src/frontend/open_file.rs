@@ -1,5 +1,6 @@
 //! What a handle of the kernel stands for.
 
+use super::flushes::Flushes;
 use crate::inode::Ino;
 use crate::view::MountView;
 use fs9_core::control::OpenFor;
@@ -31,6 +32,8 @@ pub(crate) struct OpenFile {
     pub(super) places: Mutex<Arc<[PlaceName]>>,
     /// Who took locks through it that may still be held.
     pub(super) lock_owners: Mutex<Vec<(LockOwner, LockFamily)>>,
+    /// Its flushes that a provider that may block has not done yet.
+    pub(super) flushes: Mutex<Flushes>,
 }
 
 /// The provider's side of a handle.
@@ -49,7 +52,8 @@ impl OpenFile {
     /// Returns an open file or directory through which nobody has locked anything.
     pub(super) fn new(ino: Ino, backend: Option<Backend>) -> OpenFile {
         let (places, lock_owners) = (Mutex::new(Arc::from([])), Mutex::default());
-        OpenFile { ino, backend, has_io_mode: false, is_execution: false, places, lock_owners }
+        let (has_io_mode, is_execution, flushes) = (false, false, Mutex::default());
+        OpenFile { ino, backend, has_io_mode, is_execution, places, lock_owners, flushes }
     }
 
     /// Notes that an owner may hold locks from now on.

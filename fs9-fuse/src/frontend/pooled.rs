@@ -1,14 +1,15 @@
 //! Requests to providers that may block: on threads of their own, with a deadline, and within reach of interrupts. Those
 //! that wait by nature have no deadline and other threads, so that they never keep the rest out.
 //!
-//! A flush that was handed to a provider is never dropped or cancelled, for it may carry the last of what was written, and
-//! the process that closes a file because it was killed interrupts each one. An interrupt lets only its asker go. One that
-//! comes when too many wait already is refused like any other request, and does not reach the provider.
+//! A flush is never dropped or cancelled, for it may carry the last of what was written, and the process that closes a
+//! file because it was killed interrupts each one. An interrupt lets only its asker go. The asker of one that comes when too
+//! many wait already is told so like any other, but the flush reaches the provider ([`flushes`](super::flushes)).
 //!
 //! Invariant: whoever waits is answered by the call, the watchdog or an interrupt, not by two of them. What a call did
 //! after its asker was told `ETIMEDOUT` or `EINTR` is taken back where it can be (lookups, handles, locks), and the kernel
 //! forgets what it knows of the rest.
 
+use super::flushes::Flush;
 use super::locks::{LateLock, waits};
 use super::signals::{self, SignalLook};
 use super::{Frontend, Request, refusal};
@@ -18,8 +19,10 @@ use crate::invalidate::Event;
 use crate::operation::{Operation, RequestHeader};
 use crate::reply::{Answer, Exchange, ListingBuffer, Reply};
 use crate::view::MountView;
-use fs9_core::Delivery;
-use fs9_sdk::{Call, Cancellation, Deadline, Error, ErrorKind, Name, Operation as OperationKind, Result};
+use fs9_core::{Delivery, Job};
+use fs9_sdk::{
+    Call, Caller, Cancellation, Deadline, Error, ErrorKind, Name, Operation as OperationKind, Result,
+};
 use std::sync::Arc;
 
 /// A reply that a watchdog, an interrupt or a full pool can refuse.
@@ -30,13 +33,20 @@ struct Refusable<R> {
     entry: Entry,
     /// Signals that no interrupt tells of are looked for until then.
     signals: Option<SignalLook>,
+    /// What is done all the same when the pool is full.
+    unanswered: Option<Job>,
 }
 
 impl<R: Reply> fs9_core::Reply for Refusable<R> {
     fn refuse(self, error: Error) {
         drop((self.entry, self.signals));
         let refused = match refusal(self.kind, &error) {
-            ErrorKind::WouldBlock => busy(self.kind),
+            ErrorKind::WouldBlock => {
+                if let Some(unanswered) = self.unanswered {
+                    unanswered();
+                }
+                busy(self.kind)
+            }
             refused => refused,
         };
         self.reply.send(Err(refused));
@@ -97,7 +107,12 @@ impl Frontend {
         reply: R,
     ) {
         let (kind, waits) = (operation.kind(), waits(&operation));
+        let flush = self.flush_asked_for(&operation);
+        let unanswered = flush.as_ref().map(|flush| self.unanswered(flush, header.caller));
         if !reply.may_wait() {
+            if let Some(unanswered) = unanswered {
+                unanswered();
+            }
             tracing::debug!(operation = kind.name(), "too many requests wait for providers");
             return reply.send(Err(busy(kind)));
         }
@@ -105,7 +120,7 @@ impl Frontend {
         let watchdog = self.namespace.watchdog();
         let look = || signals::look_later(watchdog, &self.in_flight, header);
         let signals = reply.may_miss_signals().then(look);
-        let reply = Refusable { reply, kind, entry, signals };
+        let reply = Refusable { reply, kind, entry, signals, unanswered };
         let pool = if waits { Some(view.mount.wait_pool()) } else { view.mount.pool() };
         let Some(pool) = pool else {
             return fs9_core::Reply::refuse(reply, ErrorKind::Io.into());
@@ -120,7 +135,13 @@ impl Frontend {
         let mounts_changed = self.invalidator.submitted();
         let work = move || {
             let mut listing = ListingBuffer::default();
-            let result = worker.perform(&request, operation, &mut listing as &mut dyn Exchange);
+            let result = match &flush {
+                // Its handle may be gone by now.
+                Some(flush) => {
+                    worker.flush_open(&request.call, &flush.file, flush.owner).map(|()| Answer::Done)
+                }
+                None => worker.perform(&request, operation, &mut listing as &mut dyn Exchange),
+            };
             (result, listing)
         };
         let frontend = Arc::clone(self);
@@ -144,8 +165,14 @@ impl Frontend {
         }
     }
 
+    /// Returns what makes a flush when its asker cannot wait for it.
+    fn unanswered(self: &Arc<Self>, flush: &Flush, caller: Caller) -> Job {
+        let (frontend, file, owner) = (Arc::clone(self), Arc::clone(&flush.file), flush.owner);
+        Box::new(move || frontend.flush_unanswered(&file, owner, caller))
+    }
+
     fn answer<R: Reply>(&self, reply: Refusable<R>, result: Result<Answer>, listing: &ListingBuffer) {
-        let Refusable { reply, kind, entry, signals } = reply;
+        let Refusable { reply, kind, entry, signals, .. } = reply;
         drop((entry, signals));
         self.answered.store(true, std::sync::atomic::Ordering::Release);
         if !matches!(result, Ok(Answer::Listing)) {

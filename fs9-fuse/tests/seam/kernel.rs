@@ -26,7 +26,8 @@ pub(crate) struct Kernel {
     last_request: AtomicU64,
 }
 
-struct Line(SyncSender<Answered>);
+/// The way back of one request, and whether it may take long.
+struct Line(SyncSender<Answered>, bool);
 
 impl Exchange for Line {
     fn listing(&mut self) -> Option<&mut dyn Listing> {
@@ -40,7 +41,7 @@ impl Exchange for Line {
 
 impl Reply for Line {
     fn may_wait(&self) -> bool {
-        true
+        self.1
     }
 
     fn may_miss_signals(&self) -> bool {
@@ -83,10 +84,19 @@ impl Kernel {
 
     /// Sends a request without waiting for the answer.
     pub(crate) fn send(&self, caller: Caller, ino: Ino, operation: Operation<'_>) -> Asked {
+        self.send_by(true, caller, ino, operation)
+    }
+
+    /// Sends a request that has the last entry of a queue: the answer may not wait for a provider.
+    pub(crate) fn send_by_the_last_entry(&self, caller: Caller, ino: Ino, operation: Operation<'_>) -> Asked {
+        self.send_by(false, caller, ino, operation)
+    }
+
+    fn send_by(&self, may_wait: bool, caller: Caller, ino: Ino, operation: Operation<'_>) -> Asked {
         // The line has room for one answer: a second one fails the test.
         let (line, answer) = sync_channel(1);
         let id = RequestId(self.last_request.fetch_add(2, Ordering::Relaxed) + 2);
-        self.frontend.dispatch(RequestHeader { id, ino, caller }, operation, Line(line));
+        self.frontend.dispatch(RequestHeader { id, ino, caller }, operation, Line(line, may_wait));
         Asked { id, answer }
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail a test by panicking")]
 
+mod flushes;
 mod interrupts;
 mod kernel;
 mod labels;
