@@ -121,6 +121,9 @@ impl Server {
                     | O::Readdir { .. }
                     | O::Releasedir { .. }
                     | O::Fsyncdir { .. }
+                    | O::Fallocate { .. }
+                    | O::CopyFileRange { .. }
+                    | O::Lseek { .. }
             )
     }
 

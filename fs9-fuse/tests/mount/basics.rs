@@ -2,7 +2,10 @@
 
 use crate::support::{Mounted, memory};
 use fs9_fuse::{FuseOptions, IoUring};
+use fs9_sys::credentials::{Identity, act_as};
+use rustix::fs::{FallocateFlags, SeekFrom, copy_file_range, fallocate, seek};
 use std::fs;
+use std::os::unix::fs::FileExt;
 
 #[test]
 fn files_and_directories_live_through_a_mount() {
@@ -56,4 +59,30 @@ fn requests_come_by_the_transport_that_is_asked_for() {
     if !is_enabled {
         eprintln!("left out: enable_uring of the module fuse is off");
     }
+}
+
+/// Who acts for somebody else may not ask for names on a mount without other users, but what is open was given to them.
+#[test]
+fn what_is_open_stays_usable_for_whoever_acts_for_somebody_else() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("left out: needs root");
+        return;
+    }
+    let mounted = Mounted::of(memory());
+    let path = mounted.path().join("f");
+    fs::write(&path, [7; 4096]).unwrap();
+    let file = fs::File::options().read(true).write(true).open(&path).unwrap();
+    let other = Identity { uid: 61_001, gid: 61_001, groups: None, umask: None };
+    let use_it = || {
+        assert!(fs::metadata(&path).is_err());
+        file.write_at(&[8; 10], 0).unwrap();
+        fallocate(&file, FallocateFlags::empty(), 0, 8192).unwrap();
+        assert_eq!(copy_file_range(&file, Some(&mut 0), &file, Some(&mut 4096), 10).unwrap(), 10);
+        assert_eq!(seek(&file, SeekFrom::Data(0)).unwrap(), 0);
+        file.sync_all().unwrap();
+    };
+    std::thread::scope(|scope| scope.spawn(|| act_as(&other, use_it)).join()).unwrap().unwrap();
+    let mut copied = [0; 10];
+    file.read_at(&mut copied, 4096).unwrap();
+    assert_eq!(copied, [8; 10]);
 }
