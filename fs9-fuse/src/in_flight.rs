@@ -27,6 +27,8 @@ struct Shard {
     requests: HashMap<RequestId, Cancellation>,
     /// Interrupts whose requests are not known, oldest first.
     early: VecDeque<RequestId>,
+    /// Nobody waits for any request, nor ever will.
+    over: bool,
 }
 
 /// The requests that are under way on other threads.
@@ -51,8 +53,9 @@ impl InFlight {
             shard.early.remove(place);
         }
         shard.requests.insert(id, cancellation.clone());
+        let is_unwanted = early.is_some() || shard.over;
         drop(shard);
-        if early.is_some() {
+        if is_unwanted {
             cancellation.cancel();
         }
         (Entry { table: Arc::clone(self), id }, cancellation)
@@ -71,10 +74,13 @@ impl InFlight {
         cancellation.cancel();
     }
 
-    /// Interrupts every request that is under way, when nobody waits for any of them.
+    /// Interrupts every request that is under way or still comes, when nobody waits for any of them.
     pub(crate) fn interrupt_all(&self) {
         for shard in &self.shards {
-            let all: Vec<_> = shard.lock().requests.values().cloned().collect();
+            let mut shard = shard.lock();
+            shard.over = true;
+            let all: Vec<_> = shard.requests.values().cloned().collect();
+            drop(shard);
             all.iter().for_each(Cancellation::cancel);
         }
     }
@@ -141,5 +147,6 @@ mod tests {
         let entered: Vec<_> = (0..100).map(|number| table.enter(RequestId(number))).collect();
         table.interrupt_all();
         assert!(entered.iter().all(|(_, cancellation)| cancellation.is_cancelled()));
+        assert!(table.enter(RequestId(100)).1.is_cancelled(), "one that had not reached the table");
     }
 }

@@ -238,6 +238,12 @@ impl Frontend {
         self.in_flight.interrupt(id);
     }
 
+    /// Lets go whoever waits for a request, now and from now on, as [`Frontend::interrupt`]: the kernel is gone, so that
+    /// nobody reads an answer.
+    pub fn interrupt_all(&self) {
+        self.in_flight.interrupt_all();
+    }
+
     /// Returns the number of requests that are under way on threads of providers.
     pub fn requests_in_flight(&self) -> usize {
         self.in_flight.len()
@@ -251,7 +257,7 @@ impl Frontend {
 
     /// Ends everything that is still open and forgets every inode, when the kernel is gone.
     pub fn tear_down(&self) {
-        self.in_flight.interrupt_all();
+        self.interrupt_all();
         for (id, _, _) in self.handles.snapshot() {
             self.close(id);
         }

@@ -116,6 +116,8 @@ impl Transport {
             }
         });
         if let Some(rings) = rings {
+            // Threads of rings end when all that they took is answered, which a wait for a lock may never be.
+            server.frontend.interrupt_all();
             rings.join();
         }
         result

@@ -1,8 +1,10 @@
 //! The life of a session: refusing, draining, unmounting, aborting.
 
+use crate::slow::{Hangs, slow};
 use crate::support::{Mounted, memory, options};
-use fs9_core::VfsPath;
+use fs9_core::{MountOptions, VfsPath};
 use fs9_fuse::FuseOptions;
+use fs9_sdk::Operation;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -53,6 +55,23 @@ fn an_aborted_session_ends_and_leaves_nothing_mounted() {
     // Whether the end of an aborted connection counts as an error is the transport's business.
     drop(mounted.join(PATIENCE));
     assert_ne!(fs::metadata(&path).unwrap().dev(), device);
+}
+
+/// Symptom: by io_uring, a daemon whose mount was cut off while somebody waited for a lock of the provider did not end,
+/// and its dead mount stayed. Cause: threads of rings end when all that they took is answered, and the calls were
+/// cancelled only after that. Fix: they are cancelled as soon as the kernel is gone.
+#[test]
+fn a_call_that_waits_does_not_keep_a_session_that_was_aborted() {
+    let (provider, gate) = slow(memory(), Operation::Open, Hangs::UntilCancelled);
+    let mut mounted = Mounted::beside_memory(provider, MountOptions::default());
+    let file = mounted.path().join("slow/f");
+    fs::write(&file, b"x").unwrap();
+    gate.0.close();
+    let opened = std::thread::spawn(move || File::open(file).map(drop));
+    gate.0.wait_for(1);
+    mounted.session.abort().unwrap();
+    drop(mounted.join(PATIENCE));
+    assert!(opened.join().unwrap().is_err());
 }
 
 #[test]
