@@ -6,7 +6,7 @@ use super::device_reply::DeviceReply;
 use super::handshake::WRITE_MAX;
 use super::readers::Readers;
 use super::server::{Server, log};
-use crate::protocol::{Encoded, Malformed, decode};
+use crate::protocol::{Body, Encoded, Malformed, decode};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Room for headers and names beside the data of a write (`FUSE_BUFFER_HEADER_SIZE` of libfuse is as much).
 const HEADERS_MAX: usize = 4096;
 
-/// How long messages may wait that nobody waits for, so that the kernel sends many at once.
+/// How long what is to be forgotten may wait, so that the kernel sends many at once.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// How requests come.
@@ -24,6 +24,15 @@ pub(super) enum Pace {
     Quick,
     /// Only what rings do not bring: what is to be forgotten, and interrupts.
     Seldom,
+}
+
+impl Pace {
+    /// Returns how long to wait after a message. Interrupts come one by one, each before anything to be forgotten, so that a
+    /// pause after them would make both late.
+    fn pause_after(self, body: &Body<'_>) -> Option<Duration> {
+        let is_forget = matches!(body, Body::Forget { .. } | Body::BatchForget(_));
+        (self == Pace::Seldom && is_forget).then_some(PAUSE)
+    }
 }
 
 /// Takes requests on one thread.
@@ -57,18 +66,20 @@ impl DeviceLoop {
                 Received::Nothing => {}
                 Received::Gone => return Ok(()),
             }
-            if self.pace == Pace::Seldom {
-                std::thread::sleep(PAUSE);
-            }
         }
     }
 
     fn take(&self, message: &[u8]) {
         match decode(message, self.server.dialect) {
             Ok(message) => {
-                let _turn = self.readers.take_turn(self.server.takes_long(&message));
+                let pause = self.pace.pause_after(&message.body);
+                let turn = self.readers.take_turn(self.server.takes_long(&message));
                 let asked = Asked::by(&message);
                 self.server.serve(message, || DeviceReply::new(&self.device, asked, self.server.dialect));
+                drop(turn);
+                if let Some(pause) = pause {
+                    std::thread::sleep(pause);
+                }
             }
             Err(malformed) => self.refuse(&malformed),
         }
@@ -81,5 +92,23 @@ impl DeviceLoop {
         {
             tracing::debug!(%error, "nobody was told");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PAUSE, Pace};
+    use crate::RequestId;
+    use crate::protocol::Body;
+
+    /// Symptom: by io_uring, while processes were interrupted a thousand times a second, the kernel's forgets never came,
+    /// so that files that were gone kept their descriptors, and interrupts were late. Cause: a pause after each
+    /// message. Fix: only after those that the kernel collects.
+    #[test]
+    fn only_what_is_to_be_forgotten_is_waited_for() {
+        let (forget, interrupt) = (Body::Forget { count: 1 }, Body::Interrupt { request: RequestId(2) });
+        assert_eq!(Pace::Seldom.pause_after(&forget), Some(PAUSE));
+        assert_eq!(Pace::Seldom.pause_after(&interrupt), None);
+        assert_eq!(Pace::Quick.pause_after(&forget), None);
     }
 }
