@@ -17,6 +17,7 @@ use fs9_sdk::{Call, Deadline, Error, ErrorKind, Result};
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,13 +34,12 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 /// sleeps, and programs that contend for locks are far fewer.
 pub const WAITS_MAX: usize = 256;
 
-/// The ticket of jobs that are never taken back.
-const NO_TICKET: u64 = 0;
-
 /// A job that waits for a thread.
 struct Queued {
     ticket: u64,
     job: Job,
+    /// It has to be done, however long it takes until there is a thread.
+    is_kept: bool,
 }
 
 /// How a call ended for its asker before it ended itself.
@@ -63,6 +63,8 @@ struct State {
     queue: VecDeque<Queued>,
     /// Threads that exist or are being started.
     threads: usize,
+    /// Those of them that exist.
+    running: usize,
     /// Threads that wait for work.
     idle: usize,
     closed: bool,
@@ -151,7 +153,7 @@ impl CallPool {
             idle_max,
             state: Mutex::default(),
             work: Condvar::new(),
-            last_ticket: AtomicU64::new(NO_TICKET),
+            last_ticket: AtomicU64::new(0),
         };
         CallPool { shared: Arc::new(shared) }
     }
@@ -161,7 +163,7 @@ impl CallPool {
     /// # Errors
     /// `EAGAIN` if all threads are busy and the queue is full, or no thread could be started at all.
     pub fn submit(&self, job: Job) -> Result<()> {
-        self.submit_as(NO_TICKET, job)
+        self.submit_as(self.shared.next_ticket(), job)
     }
 
     /// As [`CallPool::submit`], for a job that has to be done: the queue has always room for it. Who calls this bounds how
@@ -170,15 +172,16 @@ impl CallPool {
     /// # Errors
     /// `EAGAIN` if no thread could be started at all; the job is then done by the next one that can be.
     pub fn submit_kept(&self, job: Job) -> Result<()> {
-        self.enqueue(Queued { ticket: NO_TICKET, job }, true)
+        self.enqueue(Queued { ticket: self.shared.next_ticket(), job, is_kept: true })
     }
 
     /// Hands a job to a thread, with a ticket by which it can be taken back.
     pub(crate) fn submit_as(&self, ticket: u64, job: Job) -> Result<()> {
-        self.enqueue(Queued { ticket, job }, false)
+        self.enqueue(Queued { ticket, job, is_kept: false })
     }
 
-    fn enqueue(&self, queued: Queued, is_kept: bool) -> Result<()> {
+    fn enqueue(&self, queued: Queued) -> Result<()> {
+        let Queued { ticket, is_kept, .. } = queued;
         let mut state = self.shared.state.lock();
         let has_thread = state.idle > state.queue.len();
         let start = !has_thread && state.threads < self.shared.threads_max;
@@ -194,25 +197,37 @@ impl CallPool {
         }
         state.threads += 1;
         drop(state);
-        self.start_thread(is_kept)
-    }
-
-    /// Starts a thread for the last job of the queue, which is dropped if there is none and it need not be kept.
-    fn start_thread(&self, is_kept: bool) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         let started = std::thread::Builder::new().name(shared.name.clone()).spawn(move || run(&shared));
-        let Err(cause) = started else { return Ok(()) };
+        started.map(drop).or_else(|cause| self.not_started(ticket, cause))
+    }
+
+    /// Takes the job back for which no thread could be started, unless there are others, and with the last one all jobs;
+    /// those that have to be done stay.
+    fn not_started(&self, ticket: u64, cause: io::Error) -> Result<()> {
         let mut state = self.shared.state.lock();
         state.threads -= 1;
-        if state.threads > 0 {
-            // Those that run come to the job in time.
+        if state.running > 0 {
+            // They come to the job in time. One that is only being started may fail as this one did.
             return Ok(());
         }
-        // With no thread at all, the last job is the one that was just given.
-        let refused = if is_kept { None } else { state.queue.pop_back() };
-        state.refused += 1;
+        let is_own = |queued: &Queued| queued.ticket == ticket;
+        let is_kept = state.queue.iter().any(|queued| is_own(queued) && queued.is_kept);
+        let own = state.queue.iter().position(|queued| is_own(queued) && !queued.is_kept);
+        let own = own.and_then(|place| state.queue.remove(place));
+        // Those that hoped for a thread which never came: dropped, they answer EIO.
+        let (kept, orphans): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut state.queue)
+            .into_iter()
+            .partition(|queued| queued.is_kept || state.threads > 0);
+        state.queue = kept;
+        state.refused += u64::from(is_kept) + own.iter().chain(&orphans).count() as u64;
         drop(state);
-        drop(refused);
+        drop(orphans);
+        if own.is_none() && !is_kept {
+            // It has been done meanwhile.
+            return Ok(());
+        }
+        drop(own);
         Err(Error::new(ErrorKind::WouldBlock)
             .during("start a thread for")
             .at(&self.shared.name)
@@ -291,6 +306,7 @@ pub(crate) fn panicked() -> Error {
 /// The life of a thread.
 fn run(shared: &Shared) {
     let mut state = shared.state.lock();
+    state.running += 1;
     loop {
         if let Some(Queued { job, .. }) = state.queue.pop_front() {
             parking_lot::MutexGuard::unlocked(&mut state, || {
@@ -310,6 +326,7 @@ fn run(shared: &Shared) {
             break;
         }
     }
+    state.running -= 1;
     state.threads -= 1;
 }
 
@@ -322,7 +339,9 @@ impl fmt::Debug for CallPool {
 
 #[cfg(test)]
 mod tests {
-    use super::CallPool;
+    use super::{CallPool, Queued};
+    use fs9_sdk::ErrorKind;
+    use std::io;
     use std::sync::mpsc::channel;
     use std::time::Duration;
 
@@ -351,6 +370,31 @@ mod tests {
             }
         }
         assert_eq!(pool.load().threads, 1);
+    }
+
+    /// Symptom: where no thread could be started, a call was neither made nor refused. Cause: of two that came at the same
+    /// time, each counted on the thread of the other. Fix: only on threads that run.
+    #[test]
+    fn jobs_that_come_together_are_refused_each_where_no_thread_can_be_started() {
+        let pool = CallPool::new("test", 4, 4);
+        let tickets = [(); 3].map(|()| pool.shared.next_ticket());
+        {
+            let mut state = pool.shared.state.lock();
+            state.queue.extend(tickets.map(|ticket| Queued { ticket, job: Box::new(|| ()), is_kept: false }));
+            let ticket = pool.shared.next_ticket();
+            state.queue.push_back(Queued { ticket, job: Box::new(|| ()), is_kept: true });
+            state.threads = 2;
+        }
+        for &ticket in &tickets[..2] {
+            let refused = pool.not_started(ticket, io::ErrorKind::WouldBlock.into()).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+        }
+        let load = pool.load();
+        assert_eq!(
+            (load.threads, load.queued, load.refused),
+            (0, 1, 3),
+            "the third has no thread of its own, the fourth waits for the next one"
+        );
     }
 
     #[test]
