@@ -65,7 +65,7 @@ struct Rest {
 }
 
 thread_local! {
-    /// A thread's place among the readers of its mount.
+    /// A thread's place among the readers of the mount that it serves.
     static SEAT: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
@@ -136,8 +136,10 @@ impl Readers {
         index
     }
 
-    /// Lets all threads go and see for themselves: the mount is gone, and nobody rests any more.
+    /// Lets all threads go and see for themselves: the mount is gone, and nobody rests any more. This thread gives up its
+    /// seat.
     pub(super) fn end(&self) {
+        SEAT.set(None);
         self.rest.lock().over = true;
         self.bell.notify_all();
     }
@@ -375,6 +377,18 @@ mod tests {
         }
         end.send(()).unwrap();
         other.join().unwrap();
+    }
+
+    /// Symptom: a request that was stuck was not relieved on the second mount that a thread served. Cause: the thread kept
+    /// its seat of the first, so that one of the second stayed empty. Fix: it gives it up.
+    #[test]
+    fn a_thread_that_serves_one_mount_after_the_other_has_a_seat_in_each() {
+        for _ in 0..2 {
+            let readers = Readers::new(1, Awake::default());
+            drop(readers.take_turn(false));
+            assert!(readers.all_are_seated());
+            readers.end();
+        }
     }
 
     #[test]
