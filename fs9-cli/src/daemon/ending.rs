@@ -77,11 +77,11 @@ impl Served {
     /// Cuts the mount off from its users and takes it away.
     pub(super) fn abort(self) {
         let place = self.mountpoint.display();
-        // After a lazy unmount there is nothing to detach, and an aborted one is gone with its last user.
-        if let Err(error) = self.handle.abort() {
-            tracing::warn!("{place}: not cut off: {error}");
+        match self.handle.abort() {
+            Ok(()) => self.join(),
+            // After a lazy unmount, where /sys/fs/fuse/connections is not mounted, it takes the end of this process.
+            Err(error) => tracing::warn!("{place}: not cut off before the end of the daemon: {error}"),
         }
-        self.join();
     }
 
     /// Waits for the end: unmounted by others, or told to by a signal.

@@ -4,6 +4,8 @@ use crate::scratch::{Scratch, fs9, refuse, succeed, wait_until};
 use rustix::process::Signal;
 use std::fs;
 use std::io::Read as _;
+use std::os::fd::AsRawFd as _;
+use std::process::Command;
 
 #[test]
 fn sigterm_unmounts_an_idle_mount() {
@@ -71,6 +73,23 @@ fn a_second_sigterm_aborts_a_busy_mount() {
     server.signal(Signal::TERM);
     assert_eq!(server.exit_code(), Some(8), "{}", server.log());
     assert!(!scratch.is_mounted());
+    assert!(file.metadata().is_err(), "what is open is cut off");
+}
+
+/// Symptom: after `umount -l` of a busy mount, a second signal did not end the daemon where `/sys/fs/fuse/connections` is not
+/// mounted. Cause: it waited for the end of what it could not cut off. Fix: it ends, and the kernel cuts it off then.
+#[test]
+fn a_second_sigterm_ends_a_daemon_whose_mount_was_detached_before() {
+    let scratch = Scratch::new();
+    let mut server = scratch.serve("memory:");
+    let file = fs::File::create(scratch.mnt().join("file")).unwrap();
+    let same = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let detached = Command::new("umount").arg("-l").arg(scratch.mnt()).status().unwrap();
+    assert!(detached.success() && !scratch.is_mounted());
+    server.signal(Signal::TERM);
+    wait_until("new opens are refused", || fs::File::open(&same).is_err());
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), Some(8), "{}", server.log());
     assert!(file.metadata().is_err(), "what is open is cut off");
 }
 
