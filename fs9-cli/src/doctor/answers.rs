@@ -86,6 +86,8 @@ fn meaning(code: i32) -> Answer {
     match code {
         0 => Answer::Serves,
         _ if is(Errno::NOTCONN) || is(Errno::CONNABORTED) => Answer::Dead,
+        // By io_uring, in the moment in which the daemon ends.
+        _ if is(Errno::CANCELED) => Answer::Dead,
         _ => Answer::Unknown,
     }
 }
@@ -167,6 +169,7 @@ mod tests {
         assert_eq!(meaning(0), Answer::Serves);
         assert_eq!(meaning(Errno::NOTCONN.raw_os_error()), Answer::Dead);
         assert_eq!(meaning(Errno::CONNABORTED.raw_os_error()), Answer::Dead);
+        assert_eq!(meaning(Errno::CANCELED.raw_os_error()), Answer::Dead);
         assert_eq!(meaning(Errno::ACCESS.raw_os_error()), Answer::Unknown);
     }
 }

@@ -109,7 +109,8 @@ fn record_of(line: &MountLine) -> MountRecord {
 /// Tells from an error what is the matter with a mount.
 fn state_of(error: &io::Error, line: &MountLine) -> State {
     match Errno::from_io_error(error) {
-        Some(Errno::NOTCONN | Errno::CONNABORTED) => State::Dead,
+        // The last one by io_uring, in the moment in which the daemon ends.
+        Some(Errno::NOTCONN | Errno::CONNABORTED | Errno::CANCELED) => State::Dead,
         Some(Errno::ACCESS | Errno::PERM) => State::Closed,
         // Without `.fs9` a mount still shows whether it answers.
         Some(Errno::NOENT) if line.mountpoint.symlink_metadata().is_ok() => State::WithoutControl,
@@ -137,4 +138,30 @@ fn fill(record: &mut MountRecord, control: &Path) -> io::Result<()> {
 /// Cuts a file of the control directory into lines and fields.
 fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     text.lines().map(|line| line.split('\t').collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{State, state_of};
+    use crate::mountinfo::MountLine;
+    use rustix::io::Errno;
+
+    /// Symptom: right after a daemon was killed, its mount was sometimes shown as one that does not answer. Cause: by io_uring,
+    /// the kernel answers ECANCELED while it takes the rings apart. Fix: that says that the daemon is gone, too.
+    #[test]
+    fn what_a_dying_connection_answers_says_that_the_daemon_is_gone() {
+        let line = MountLine {
+            id: 1,
+            device: "0:39".into(),
+            mountpoint: "/mnt/x".into(),
+            options: "rw".into(),
+            fs_type: "fuse.fs9".into(),
+            source: "x".into(),
+            super_options: "rw".into(),
+        };
+        for errno in [Errno::NOTCONN, Errno::CONNABORTED, Errno::CANCELED] {
+            assert_eq!(state_of(&errno.into(), &line), State::Dead, "{errno}");
+        }
+        assert_eq!(state_of(&Errno::IO.into(), &line), State::Silent);
+    }
 }
