@@ -1,7 +1,7 @@
 //! Mounting with the help of `fusermount3(1)`, which may what an ordinary user may not.
 //!
 //! The helper is given a socket by number (`_FUSE_COMMFD`), mounts, and sends the descriptor of `/dev/fuse` over it. It
-//! opens the device itself, so that this also works where only root may open it.
+//! opens the device as the user who calls it.
 
 use crate::options::FuseOptions;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};

@@ -64,7 +64,7 @@ pub(crate) fn make(path: &Path, options: &FuseOptions) -> io::Result<Option<Made
     let metadata = std::fs::metadata(path)?;
     let device: OwnedFd = match std::fs::File::options().read(true).write(true).open(DEVICE) {
         Ok(device) => device.into(),
-        // Where only root may open it, the helper still can.
+        // The helper says it in its words.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
         Err(error) => return Err(error),
     };
