@@ -3,12 +3,18 @@
 /// Memory for payloads. It is taken as payloads are used: small requests touch a page.
 const BUDGET: usize = 64 << 20;
 
-/// Entries of a main thread, and of a spare one at most: so many clients of one processor are served at once; more would
-/// wait behind a slow call.
-pub(super) const ENTRIES_OF_THREAD: usize = 8;
+/// Main threads of a queue at most, with one entry each: a call that hangs, such as one to a backing that is frozen, holds up
+/// nobody else while one of them is left.
+const MAINS_MAX: usize = 4;
 
-/// Entries of a queue at least: those of its main thread, and one of a spare.
-const ENTRIES_MIN: usize = ENTRIES_OF_THREAD + 1;
+/// Main threads of all queues, where there are many: each has a ring, with two descriptors and 8 KiB of locked memory.
+const MAINS_OF_ALL: usize = 128;
+
+/// Entries of a spare thread at most: of a crowd of clients, so many wait behind a slow call.
+const ENTRIES_OF_SPARE: usize = 8;
+
+/// Entries of a queue at least: as many as a processor has clients that are busy at the same time.
+const ENTRIES_MIN: usize = 9;
 
 /// Entries of a queue at most.
 const ENTRIES_MAX: usize = 32;
@@ -22,6 +28,8 @@ pub(super) struct Layout {
     pub(super) queues: usize,
     /// Entries of each queue.
     pub(super) entries: usize,
+    /// Main threads of each queue.
+    pub(super) mains: usize,
     /// The longest payload of a request or answer, in bytes.
     pub(super) payload_max: usize,
 }
@@ -34,20 +42,21 @@ impl Layout {
         let largest = (share / ENTRIES_MIN).checked_ilog2().map_or(0, |bits| 1 << bits);
         let payload_max = largest.clamp(PAYLOAD_MIN, payload_wanted.max(PAYLOAD_MIN));
         let entries = (share / payload_max).clamp(ENTRIES_MIN, ENTRIES_MAX);
-        Layout { queues, entries, payload_max }
+        let mains = (MAINS_OF_ALL / queues).clamp(1, MAINS_MAX);
+        Layout { queues, entries, mains, payload_max }
     }
 
     /// Returns how many entries each spare thread of a queue has.
     pub(super) fn entries_of_spares(&self) -> Vec<usize> {
-        let beside_main = self.entries.saturating_sub(ENTRIES_OF_THREAD);
-        let begins = (0..beside_main).step_by(ENTRIES_OF_THREAD);
-        begins.map(|begin| (beside_main - begin).min(ENTRIES_OF_THREAD)).collect()
+        let beside_mains = self.entries.saturating_sub(self.mains);
+        let begins = (0..beside_mains).step_by(ENTRIES_OF_SPARE);
+        begins.map(|begin| (beside_mains - begin).min(ENTRIES_OF_SPARE)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BUDGET, ENTRIES_MAX, ENTRIES_MIN, ENTRIES_OF_THREAD, Layout, PAYLOAD_MIN};
+    use super::{BUDGET, ENTRIES_MAX, ENTRIES_MIN, ENTRIES_OF_SPARE, Layout, MAINS_MAX, PAYLOAD_MIN};
 
     #[test]
     fn payloads_become_shorter_before_entries_become_fewer_and_memory_is_bounded() {
@@ -57,13 +66,17 @@ mod tests {
             assert!(layout.entries >= ENTRIES_MIN && layout.entries <= ENTRIES_MAX);
             assert!(layout.payload_max >= PAYLOAD_MIN && layout.payload_max <= wanted);
             let spares = layout.entries_of_spares();
-            assert_eq!(spares.iter().sum::<usize>() + ENTRIES_OF_THREAD, layout.entries);
-            assert!(spares.iter().all(|&entries| entries > 0 && entries <= ENTRIES_OF_THREAD));
+            assert!(layout.mains >= 1 && layout.mains <= MAINS_MAX && !spares.is_empty());
+            assert_eq!(spares.iter().sum::<usize>() + layout.mains, layout.entries);
+            assert!(spares.iter().all(|&entries| entries > 0 && entries <= ENTRIES_OF_SPARE));
             if layout.payload_max > PAYLOAD_MIN {
                 assert!(queues * layout.entries * layout.payload_max <= BUDGET, "{layout:?}");
             }
         }
-        assert_eq!(Layout::new(2, wanted), Layout { queues: 2, entries: 32, payload_max: wanted });
-        assert_eq!(Layout::new(64, wanted), Layout { queues: 64, entries: 9, payload_max: 128 << 10 });
+        assert_eq!(Layout::new(2, wanted), Layout { queues: 2, entries: 32, mains: 4, payload_max: wanted });
+        assert_eq!(
+            Layout::new(64, wanted),
+            Layout { queues: 64, entries: 9, mains: 2, payload_max: 128 << 10 }
+        );
     }
 }

@@ -1,14 +1,15 @@
 //! Requests by io_uring (Linux 6.14): a queue for each processor, and threads that have entries in it.
 //!
 //! The kernel puts a request into the queue of the processor on which it is made, and gives it to the entry of that queue
-//! that was answered last. The queue's *main* thread runs on that processor, so that nobody is woken elsewhere, and has
-//! several entries, so that requests of several clients are taken at once. *Spare* threads have entries behind those, as
-//! many as a budget of memory allows. All are there from the beginning: what is in a queue when an entry is registered
-//! is not given to it, but to the next one that is answered, and if all others wait for providers there is none.
+//! that was answered last. *Main* threads run on that processor, so that nobody is woken elsewhere. A request that was
+//! given to a thread waits until the thread is out of its call, however long that takes, and nobody else can do it; so
+//! main threads have one entry each. *Spare* threads have several entries behind those, as many as a budget of memory
+//! allows. All are there from the beginning: what is in a queue when an entry is registered is not given to it, but to
+//! the next one that is answered, and if all others wait for providers there is none.
 //!
-//! While a thread is in a call, what is given to its other entries waits. So calls of providers that may block are made by
-//! their own threads, and what takes as long as the disk needs by threads kept for that, unless the last such calls were
-//! quick ([`pace`](crate::pace)); then one thread of each queue makes them in place.
+//! Calls of providers that may block are made by their own threads, and what takes as long as the disk needs by threads
+//! kept for that, unless the last such calls were quick ([`pace`](crate::pace)); then one thread of each queue makes them
+//! in place.
 //!
 //! Invariants: the rings are in place before the kernel is told that they are wanted, and registered before they are
 //! trusted; in each queue, one entry never waits for a provider that may block, so that all others are served.
@@ -25,7 +26,7 @@ use crate::options::IoUring;
 use crate::pace::Place;
 use fs9_core::CallPool;
 use fs9_sys::FuseRing;
-use layout::{ENTRIES_OF_THREAD, Layout};
+use layout::Layout;
 use parking_lot::{Condvar, Mutex};
 use polling::{Poller, Polling};
 use std::io;
@@ -147,16 +148,18 @@ impl Rings {
             slow: CallPool::new("fs9-slow", SLOW_THREADS_MAX, SLOW_QUEUE_MAX),
         });
         let spares = layout.entries_of_spares();
-        let (report, reports) = sync_channel(queues * (spares.len() + 1));
+        let (report, reports) = sync_channel(queues * (spares.len() + layout.mains));
         let rings = Rings { shared, reports };
         for queue in 0..queues {
-            rings.shared.start(queue, (Role::Main, ENTRIES_OF_THREAD), report.clone())?;
+            for _ in 0..layout.mains {
+                rings.shared.start(queue, (Role::Main, 1), report.clone())?;
+            }
             for &entries in &spares {
                 rings.shared.start(queue, (Role::Spare, entries), report.clone())?;
             }
         }
         drop(report);
-        rings.collect(spares.len() + 1)?;
+        rings.collect(spares.len() + layout.mains)?;
         Ok(rings)
     }
 
@@ -174,7 +177,7 @@ impl Rings {
         self.shared.set_gate(Gate::SparesRegister);
         let spares = self.collect(self.shared.layout.entries_of_spares().len());
         self.shared.set_gate(Gate::AllRegister);
-        let mains = self.collect(1);
+        let mains = self.collect(self.shared.layout.mains);
         // One of the two is enough to serve a queue.
         spares.or(mains)
     }
