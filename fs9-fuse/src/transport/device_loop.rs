@@ -73,7 +73,11 @@ impl DeviceLoop {
         match decode(message, self.server.dialect) {
             Ok(message) => {
                 let pause = self.pace.pause_after(&message.body);
-                let turn = self.readers.take_turn(self.server.takes_long(&message));
+                let turn = self.readers.take_turn();
+                // It asks the provider, too.
+                if self.server.takes_long(&message) {
+                    turn.relieve();
+                }
                 let asked = Asked::by(&message);
                 self.server.serve(message, || DeviceReply::new(&self.device, asked, self.server.dialect));
                 drop(turn);

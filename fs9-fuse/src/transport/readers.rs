@@ -102,14 +102,11 @@ impl Readers {
         self.device.set(device).ok();
     }
 
-    /// Notes that this thread took a request. With `is_slow` another thread steps in for it, if none waits already.
-    /// The thread rests when the turn is dropped, if it is not needed.
-    pub(super) fn take_turn(self: &Arc<Self>, is_slow: bool) -> Turn {
+    /// Notes that this thread took a request. It rests when the turn is dropped, if it is not needed.
+    pub(super) fn take_turn(self: &Arc<Self>) -> Turn {
         let seat = self.seat_of_this_thread();
         self.note_turn(seat);
-        if is_slow {
-            self.call(1);
-        } else if self.watcher_sleeps.load(Ordering::Relaxed) {
+        if self.watcher_sleeps.load(Ordering::Relaxed) {
             self.wake_watcher();
         }
         Turn { readers: Arc::clone(self), seat }
@@ -250,6 +247,13 @@ fn sleeps(thread: i32) -> bool {
     stat.get(end_of_name + 2) != Some(&b'R')
 }
 
+impl Turn {
+    /// Has another thread step in for this one, which expects to take long.
+    pub(super) fn relieve(&self) {
+        self.readers.call(1);
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
         self.readers.note_turn(self.seat);
@@ -295,7 +299,10 @@ mod tests {
                 std::thread::spawn(move || {
                     loop {
                         let Ok(job) = queue.lock().unwrap().recv() else { return readers.end() };
-                        let _turn = readers.take_turn(job.is_slow);
+                        let turn = readers.take_turn();
+                        if job.is_slow {
+                            turn.relieve();
+                        }
                         job.begun.send(()).unwrap();
                         job.end.recv().unwrap();
                     }
