@@ -172,8 +172,9 @@ impl Frontend {
     }
 
     fn answer<R: Reply>(&self, reply: Refusable<R>, result: Result<Answer>, listing: &ListingBuffer) {
-        let Refusable { reply, kind, entry, signals, .. } = reply;
-        drop((entry, signals));
+        let Refusable { reply, kind, entry, signals, unanswered } = reply;
+        // Who gets the answer finds nothing in use any more.
+        drop((entry, signals, unanswered));
         self.answered.store(true, std::sync::atomic::Ordering::Release);
         if !matches!(result, Ok(Answer::Listing)) {
             return reply.send(result.map_err(|error| refusal(kind, &error)));
