@@ -392,7 +392,7 @@ mod tests {
     fn a_thread_that_serves_one_mount_after_the_other_has_a_seat_in_each() {
         for _ in 0..2 {
             let readers = Readers::new(1, Awake::default());
-            drop(readers.take_turn(false));
+            drop(readers.take_turn());
             assert!(readers.all_are_seated());
             readers.end();
         }

@@ -10,6 +10,9 @@ const MAINS_MAX: usize = 4;
 /// Main threads of all queues, where there are many: each has a ring, with two descriptors and 8 KiB of locked memory.
 const MAINS_OF_ALL: usize = 128;
 
+/// A main thread more for so many descriptors that the daemon may have: its own two are a small part of them.
+const DESCRIPTORS_OF_MAIN: u64 = 64;
+
 /// Entries of a spare thread at most: of a crowd of clients, so many wait behind a slow call.
 const ENTRIES_OF_SPARE: usize = 8;
 
@@ -36,13 +39,14 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Divides the budget: where there are many processors, payloads become shorter before entries become fewer.
-    pub(super) fn new(queues: usize, payload_wanted: usize) -> Layout {
+    pub(super) fn new(queues: usize, payload_wanted: usize, descriptors: u64) -> Layout {
         let queues = queues.max(1);
         let share = BUDGET / queues;
         let largest = (share / ENTRIES_MIN).checked_ilog2().map_or(0, |bits| 1 << bits);
         let payload_max = largest.clamp(PAYLOAD_MIN, payload_wanted.max(PAYLOAD_MIN));
         let entries = (share / payload_max).clamp(ENTRIES_MIN, ENTRIES_MAX);
-        let mains = (MAINS_OF_ALL / queues).clamp(1, MAINS_MAX);
+        let affordable = usize::try_from(descriptors / DESCRIPTORS_OF_MAIN).unwrap_or(usize::MAX);
+        let mains = (MAINS_OF_ALL.min(affordable) / queues).clamp(1, MAINS_MAX);
         Layout { queues, entries, mains, payload_max }
     }
 
@@ -62,7 +66,7 @@ mod tests {
     fn payloads_become_shorter_before_entries_become_fewer_and_memory_is_bounded() {
         let wanted = 1 << 20;
         for queues in 1..=256 {
-            let layout = Layout::new(queues, wanted);
+            let layout = Layout::new(queues, wanted, u64::MAX);
             assert!(layout.entries >= ENTRIES_MIN && layout.entries <= ENTRIES_MAX);
             assert!(layout.payload_max >= PAYLOAD_MIN && layout.payload_max <= wanted);
             let spares = layout.entries_of_spares();
@@ -73,9 +77,13 @@ mod tests {
                 assert!(queues * layout.entries * layout.payload_max <= BUDGET, "{layout:?}");
             }
         }
-        assert_eq!(Layout::new(2, wanted), Layout { queues: 2, entries: 32, mains: 4, payload_max: wanted });
         assert_eq!(
-            Layout::new(64, wanted),
+            Layout::new(2, wanted, 1024),
+            Layout { queues: 2, entries: 32, mains: 4, payload_max: wanted }
+        );
+        assert_eq!(Layout::new(2, wanted, 64).mains, 1);
+        assert_eq!(
+            Layout::new(64, wanted, u64::MAX),
             Layout { queues: 64, entries: 9, mains: 2, payload_max: 128 << 10 }
         );
     }

@@ -29,6 +29,7 @@ use fs9_sys::FuseRing;
 use layout::Layout;
 use parking_lot::{Condvar, Mutex};
 use polling::{Poller, Polling};
+use rustix::process::{Resource, getrlimit};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -135,7 +136,8 @@ impl Rings {
     pub(super) fn prepare(device: &Device) -> io::Result<Rings> {
         let possible = std::fs::read_to_string(POSSIBLE)?;
         let queues = super::processors::last(possible.trim()).map_or(1, |last| last + 1);
-        let layout = Layout::new(queues, WRITE_MAX as usize);
+        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let layout = Layout::new(queues, WRITE_MAX as usize, descriptors);
         let shared = Arc::new(Shared {
             device: device.as_fd().try_clone_to_owned()?,
             layout,
@@ -159,7 +161,9 @@ impl Rings {
             }
         }
         drop(report);
-        rings.collect(spares.len() + layout.mains)?;
+        // Who has no ring says nothing more, so that all are needed to go on.
+        let threads = queues * (spares.len() + layout.mains);
+        rings.reports.iter().take(threads).try_for_each(|(_, made)| made)?;
         Ok(rings)
     }
 
