@@ -117,7 +117,7 @@ impl FuseOptions {
 }
 
 /// Request threads at most, unless told otherwise: one waits for the kernel, the others step in for slow requests
-/// (`transport/readers.rs`). Eight slow requests at a time keep a disk busy.
+/// (`transport/readers/mod.rs`). Eight slow requests at a time keep a disk busy.
 pub(crate) const THREADS_DEFAULT: usize = 8;
 
 impl Default for FuseOptions {

@@ -15,6 +15,7 @@
 //! trusted; in each queue, one entry never waits for a provider that may block, so that all others are served.
 
 mod layout;
+mod loans;
 mod polling;
 mod worker;
 

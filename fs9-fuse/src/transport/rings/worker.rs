@@ -1,8 +1,9 @@
 //! A thread at work on its ring.
 //!
-//! Invariant: each request that was taken is answered once, by the ring that it came by.
+//! Invariant: each request that was taken is answered once, by the ring that it came by or by that of the thread that polls.
 
 use super::Shared;
+use super::loans::Loans;
 use super::polling::{Poller, QUIET};
 use crate::protocol::decode_parts;
 use crate::transport::asked::Asked;
@@ -11,6 +12,13 @@ use crate::transport::server::{Server, log, waits_for_the_disk};
 use fs9_sys::{FuseRing, RingEvent, RingRequest};
 use std::io;
 use std::sync::Arc;
+
+/// An answer, and the request with whose entry it goes to the kernel.
+pub(super) struct Settled {
+    asked: Asked,
+    request: RingRequest,
+    answered: Answered,
+}
 
 /// A thread at work.
 pub(super) struct Worker<'a> {
@@ -21,6 +29,7 @@ pub(super) struct Worker<'a> {
     /// Main threads have one.
     poller: Option<Poller<'a>>,
     mailbox: Arc<Mailbox>,
+    loans: Arc<Loans<Settled>>,
     /// Requests that are not answered yet.
     owed: Vec<(Asked, RingRequest)>,
     /// Room for answers on their way from the mailbox.
@@ -38,6 +47,8 @@ impl<'a> Worker<'a> {
         (ring, poller): (FuseRing, Option<Poller<'a>>),
     ) -> Worker<'a> {
         let mailbox = Mailbox::new(&server.device, ring.bell());
+        let bell = ring.bell();
+        let loans = Loans::new(move || bell.ring());
         Worker {
             shared,
             server,
@@ -45,6 +56,7 @@ impl<'a> Worker<'a> {
             ring,
             poller,
             mailbox,
+            loans,
             owed: Vec::new(),
             answers: Vec::new(),
             has_unsent: false,
@@ -70,9 +82,14 @@ impl<'a> Worker<'a> {
         self.wait()?;
         self.has_unsent = false;
         while let Some(event) = self.ring.pop() {
-            if let RingEvent::Request(request) = event {
-                let may_wait = self.shared.take_one(self.queue);
-                self.serve(request, may_wait)?;
+            match event {
+                RingEvent::Request(request) => {
+                    let may_wait = self.shared.take_one(self.queue);
+                    self.serve(request, may_wait)?;
+                }
+                RingEvent::Bell => {
+                    self.loans.arrived().into_iter().try_for_each(|settled| self.lay_down(settled))?;
+                }
             }
             self.deliver()?;
         }
@@ -81,7 +98,7 @@ impl<'a> Worker<'a> {
 
     /// Sends answers and waits until something is there.
     fn wait(&mut self) -> io::Result<()> {
-        let is_owing = !self.owed.is_empty();
+        let is_owing = !self.owed.is_empty() || (self.poller.is_some() && self.loans.is_expecting());
         if let Some(poller) = &mut self.poller {
             // Whatever else there is to say, waiting says it.
             let polls = poller.look(|| self.ring.look().unwrap_or(true));
@@ -104,7 +121,7 @@ impl<'a> Worker<'a> {
             }
         };
         if let Some(poller) = &mut self.poller {
-            poller.note_request(message.header.caller.pid);
+            poller.note_request(message.header.caller.pid, &self.loans);
         }
         let waits_for_the_disk = waits_for_the_disk(&message.body);
         if waits_for_the_disk {
@@ -136,11 +153,31 @@ impl<'a> Worker<'a> {
             };
             let (asked, request) = self.owed.swap_remove(index);
             self.shared.give_one(self.queue);
-            let dialect = self.server.dialect;
-            self.ring.answer(request, |room| answered.lay_down(&asked, dialect, room))?;
-            self.has_unsent = true;
+            let settled = Settled { asked, request, answered };
+            if let Some(settled) = self.hand_over(settled) {
+                self.lay_down(settled)?;
+            }
         }
         Ok(())
+    }
+
+    /// Leaves an answer to another thread, if that is to have the entry. Returns it otherwise.
+    fn hand_over(&self, settled: Settled) -> Option<Settled> {
+        let Some(poller) = &self.poller else { return Some(settled) };
+        if poller.polls() {
+            return Some(settled);
+        }
+        match poller.borrower() {
+            Some(borrower) => borrower.lend(settled, &self.loans),
+            None => self.loans.give_back(settled),
+        }
+    }
+
+    fn lay_down(&mut self, settled: Settled) -> io::Result<()> {
+        let Settled { asked, request, answered } = settled;
+        let dialect = self.server.dialect;
+        self.has_unsent = true;
+        self.ring.answer(request, |room| answered.lay_down(&asked, dialect, room))
     }
 
     /// Sends answers on their way before a call that waits for the disk: whoever gets one shall not wait for that, too.
@@ -149,6 +186,12 @@ impl<'a> Worker<'a> {
             self.ring.look()?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        self.loans.end();
     }
 }
 

@@ -6,17 +6,22 @@
 //! go to sleep meanwhile; so it is done where processors are kept awake ([`Awake`]), and only there. Where several
 //! clients send requests at once, or others have work for all of them, a thread on each is better.
 //!
+//! While it polls, requests of its queue that go to other threads are led to it ([`Loans`]).
+//!
 //! Invariants: at most one thread of a mount polls; it leaves the processor to others between two looks, and gives up where
 //! others want it; without requests nobody polls, and soon after the last one no processor is kept awake.
 
 mod judge;
 
+use super::loans::Loans;
+use super::worker::Settled;
 use crate::transport::awake::Awake;
 use crate::transport::linger::{Linger, Look};
+use arc_swap::ArcSwapOption;
 use judge::Judge;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How many threads run or want to, on the whole machine (`proc_loadavg(5)`).
@@ -30,12 +35,19 @@ pub(super) struct Polling {
     awake: Awake,
     /// Some thread polls.
     is_claimed: AtomicBool,
+    /// The thread that polls, and its queue.
+    current: ArcSwapOption<(usize, Arc<Loans<Settled>>)>,
     last_client: AtomicU32,
 }
 
 impl Polling {
     pub(super) fn new(awake: Awake) -> Polling {
-        Polling { awake, is_claimed: AtomicBool::new(false), last_client: AtomicU32::new(0) }
+        Polling {
+            awake,
+            is_claimed: AtomicBool::new(false),
+            current: ArcSwapOption::empty(),
+            last_client: AtomicU32::new(0),
+        }
     }
 }
 
@@ -107,13 +119,24 @@ impl<'a> Poller<'a> {
     }
 
     /// Notes that a request of a client, a thread by its number, was taken, and begins or ends polling.
-    pub(super) fn note_request(&mut self, client: u32) {
+    pub(super) fn note_request(&mut self, client: u32, loans: &Arc<Loans<Settled>>) {
         let Some(polling) = self.polling.get() else { return };
         match self.judge.note(|| polling.is_another(client), Instant::now) {
-            Some(true) if !self.polls => self.begin(),
+            Some(true) if !self.polls => self.begin(loans),
             Some(false) if self.polls => self.end(),
             _ => {}
         }
+    }
+
+    /// Returns whether this thread polls.
+    pub(super) fn polls(&self) -> bool {
+        self.polls
+    }
+
+    /// Returns the thread of this queue that polls.
+    pub(super) fn borrower(&self) -> Option<Arc<Loans<Settled>>> {
+        let current = self.polling.get()?.current.load();
+        current.as_ref().filter(|current| current.0 == self.queue).map(|current| Arc::clone(&current.1))
     }
 
     /// Looks for the next request, if this thread polls, until `is_there` returns true or it did not come soon. Returns
@@ -133,7 +156,7 @@ impl<'a> Poller<'a> {
         self.polls
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, loans: &Arc<Loans<Settled>>) {
         let (Some(places), Some(polling)) = (&self.places, self.polling.get()) else { return };
         if !polling.awake.is_possible() || polling.is_claimed.swap(true, Ordering::AcqRel) {
             return;
@@ -150,6 +173,7 @@ impl<'a> Poller<'a> {
             return;
         }
         polling.awake.keep(true);
+        polling.current.store(Some(Arc::new((self.queue, Arc::clone(loans)))));
         self.polls = true;
     }
 
@@ -159,6 +183,7 @@ impl<'a> Poller<'a> {
         if !std::mem::take(&mut self.polls) {
             return;
         }
+        polling.current.store(None);
         polling.awake.keep(false);
         if let Err(error) = sched_setaffinity(None, &places.home) {
             tracing::debug!(self.queue, %error, "a thread does not come back to its processor");
@@ -176,12 +201,12 @@ impl Drop for Poller<'_> {
 #[cfg(test)]
 mod tests {
     use super::judge::{SAMPLE, WINDOW};
-    use super::{Awake, Poller, Polling, running};
+    use super::{Awake, Loans, Poller, Polling, Settled, running};
     use rustix::thread::{CpuSet, sched_getaffinity};
     use std::fs::File;
     use std::io::Read;
     use std::os::fd::OwnedFd;
-    use std::sync::OnceLock;
+    use std::sync::{Arc, OnceLock};
 
     #[test]
     fn the_number_of_running_threads_is_read() {
@@ -197,11 +222,15 @@ mod tests {
         poller
     }
 
+    fn loans() -> Arc<Loans<Settled>> {
+        Loans::new(|| ())
+    }
+
     /// Has a thread take requests until it polls.
     fn poll(poller: &mut Poller<'_>, client: u32) {
         // Windows of a busy machine may be too long.
         for _ in 0..1000 * WINDOW {
-            poller.note_request(client);
+            poller.note_request(client, &loans());
             if poller.polls {
                 return;
             }
@@ -228,7 +257,7 @@ mod tests {
         std::thread::scope(|scope| {
             let other = scope.spawn(|| {
                 let mut other = settled(&polling, processor, |_| true);
-                (0..100 * WINDOW).for_each(|_| other.note_request(7));
+                (0..100 * WINDOW).for_each(|_| other.note_request(7, &loans()));
                 other.polls
             });
             assert!(!other.join().unwrap(), "two threads poll");
@@ -237,7 +266,7 @@ mod tests {
         assert_eq!(sched_getaffinity(None).unwrap(), home);
         poll(&mut poller, 7);
         // Now there are two clients.
-        (0..2 * WINDOW).for_each(|request| poller.note_request(7 + request / SAMPLE % 2));
+        (0..2 * WINDOW).for_each(|request| poller.note_request(7 + request / SAMPLE % 2, &loans()));
         assert!(!poller.polls);
         poll(&mut poller, 7);
         drop(poller);
@@ -256,7 +285,7 @@ mod tests {
         for (awake, has_room) in [(awake, (|_| false) as fn(u32) -> bool), (Awake::default(), |_| true)] {
             let polling = OnceLock::from(Polling::new(awake));
             let mut poller = settled(&polling, 0, has_room);
-            (0..100 * WINDOW).for_each(|_| poller.note_request(7));
+            (0..100 * WINDOW).for_each(|_| poller.note_request(7, &loans()));
             assert!(!poller.polls);
         }
     }
