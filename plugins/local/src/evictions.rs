@@ -13,11 +13,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 #[derive(Default)]
 pub(crate) struct Evictions {
     begun: AtomicBool,
+    /// Removals that do not care.
     careless: AtomicUsize,
+    /// Removals that care, and want no eviction nevertheless.
+    suspending: AtomicUsize,
 }
 
-/// A removal that does not care for nodes without a descriptor, since there are none.
-pub(crate) struct Careless<'a>(&'a Evictions);
+/// A removal during which no descriptor is given up.
+pub(crate) struct Careless<'a>(&'a AtomicUsize);
 
 impl Evictions {
     /// Announces an eviction and returns whether it may go on; if not, it is tried again some time later.
@@ -25,26 +28,42 @@ impl Evictions {
         if !self.begun.load(Ordering::SeqCst) {
             self.begun.store(true, Ordering::SeqCst);
         }
-        self.careless.load(Ordering::SeqCst) == 0
+        self.careless.load(Ordering::SeqCst) == 0 && self.suspending.load(Ordering::SeqCst) == 0
     }
 
-    /// Begins a removal that does not care, or returns `None` if it has to.
+    /// Begins a removal that does not care for nodes without a descriptor, since there are none, or returns `None` if it has to.
     pub(crate) fn careless(&self) -> Option<Careless<'_>> {
-        let removal = self.suspend();
+        // Not even for a moment does one count that has to care.
+        if self.begun.load(Ordering::SeqCst) {
+            return None;
+        }
+        let removal = Careless::count(&self.careless);
         if self.begun.load(Ordering::SeqCst) { None } else { Some(removal) }
+    }
+
+    /// Returns whether removals that do not care are still under way since before the first eviction was announced, so
+    /// that there was none yet.
+    pub(crate) fn has_careless(&self) -> bool {
+        self.careless.load(Ordering::SeqCst) != 0
     }
 
     /// Lets no eviction begin until the removal ends. One that began before knows its node already, so that whoever
     /// looks for the node from now on finds it.
     pub(crate) fn suspend(&self) -> Careless<'_> {
-        self.careless.fetch_add(1, Ordering::SeqCst);
-        Careless(self)
+        Careless::count(&self.suspending)
+    }
+}
+
+impl Careless<'_> {
+    fn count(counter: &AtomicUsize) -> Careless<'_> {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Careless(counter)
     }
 }
 
 impl Drop for Careless<'_> {
     fn drop(&mut self) {
-        self.0.careless.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -58,8 +77,9 @@ mod tests {
         let removal = evictions.careless().unwrap();
         assert!(!evictions.begin());
         assert!(evictions.careless().is_none());
+        assert!(evictions.has_careless());
         drop(removal);
-        assert!(evictions.begin());
+        assert!(evictions.begin() && !evictions.has_careless());
     }
 
     #[test]
@@ -67,7 +87,7 @@ mod tests {
         let evictions = Evictions::default();
         assert!(evictions.begin());
         let removal = evictions.suspend();
-        assert!(!evictions.begin());
+        assert!(!evictions.begin() && !evictions.has_careless());
         drop(removal);
         assert!(evictions.begin());
     }

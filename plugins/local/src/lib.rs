@@ -10,6 +10,7 @@
 
 mod attributes;
 mod backing;
+mod busy;
 mod device;
 mod evictions;
 mod files;
@@ -31,6 +32,7 @@ mod xattrs;
 pub use options::{DescriptorBudget, LocalOptions};
 
 use backing::Backing;
+use busy::BusyDirectories;
 use device::{Devices, ROOT_DEVICE};
 use evictions::Evictions;
 use fs9_sdk::{Capabilities, Execution, FileType, Result};
@@ -54,6 +56,7 @@ pub struct LocalProvider {
     files: OpenFiles,
     locks: Locks,
     evictions: Evictions,
+    busy: BusyDirectories,
     options: LocalOptions,
     capabilities: Capabilities,
     /// Whether requests act as their callers.
@@ -103,6 +106,7 @@ impl LocalProvider {
             files: OpenFiles::new(budget.open),
             locks: Locks::default(),
             evictions: Evictions::default(),
+            busy: BusyDirectories::default(),
             options,
             capabilities,
             switching,

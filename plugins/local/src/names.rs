@@ -3,6 +3,7 @@
 //! Invariant: each is a directory's descriptor and one name. A node whose last name goes keeps a descriptor.
 
 use crate::LocalProvider;
+use crate::evictions::Careless;
 use crate::node::{Key, Node, Shield, Whereabouts};
 use crate::stat::{Stat, decode_device, refused};
 use fs9_sdk::{Call, Entry, ErrorKind, Name, NewNode, NodeId, Place, RenameFlags, Result};
@@ -111,11 +112,10 @@ impl LocalProvider {
         self.writable()?;
         let dir = self.node(parent)?;
         let unlink = || unlinkat(&dir.descriptor, name.as_bytes(), flags).map_err(refused);
-        if self.devices.has_handles(dir.device)
-            && let Some(_careless) = self.evictions.careless()
-        {
+        if let Some(_careless) = self.careless(dir.device) {
             return unlink();
         }
+        let _busy = self.busy.occupy(parent, parent);
         self.caring(&dir, name, unlink)
     }
 
@@ -129,20 +129,23 @@ impl LocalProvider {
         self.writable()?;
         let old = self.node(from.parent)?;
         let new = self.node(to.parent)?;
-        let flags_raw = rustix::fs::RenameFlags::from_bits_retain(flags.bits());
-        let rename = || {
+        let rename = |flags: RenameFlags| {
             let (old, new) = (&old.descriptor, &new.descriptor);
-            renameat_with(old, from.name.as_bytes(), new, to.name.as_bytes(), flags_raw).map_err(refused)
+            let flags = rustix::fs::RenameFlags::from_bits_retain(flags.bits());
+            renameat_with(old, from.name.as_bytes(), new, to.name.as_bytes(), flags).map_err(refused)
         };
         // A whiteout is a new object, and the caller's.
-        let rename = || match flags.contains(RenameFlags::WHITEOUT) {
-            true => self.making(call, &old, 0, rename),
-            false => rename(),
+        let rename = |flags: RenameFlags| match flags.contains(RenameFlags::WHITEOUT) {
+            true => self.making(call, &old, 0, || rename(flags)),
+            false => rename(flags),
         };
-        let by_name = !self.devices.has_handles(new.device);
-        if !by_name && let Some(_careless) = self.evictions.careless() {
-            return rename();
+        if may_replace(flags)
+            && let Some(_careless) = self.careless(new.device)
+        {
+            return rename(flags);
         }
+        let _busy = self.busy.occupy(from.parent, to.parent);
+        let by_name = !self.devices.has_handles(new.device);
         let exchange = flags.contains(RenameFlags::EXCHANGE);
         // Until their new places are noted, nothing but their descriptors leads to what moves.
         let moving = [
@@ -161,6 +164,14 @@ impl LocalProvider {
         renamed
     }
 
+    /// Begins what takes a name away without care for the node behind it, if that may be.
+    fn careless(&self, device: u32) -> Option<Careless<'_>> {
+        if !self.devices.has_handles(device) {
+            return None;
+        }
+        self.evictions.careless()
+    }
+
     /// Renames to a name, which takes that from an object unless the flags forbid it. What takes none away need not care,
     /// and must not: a rename that the backing lets wait would keep descriptors from being given up for all others.
     fn replacing(
@@ -168,24 +179,39 @@ impl LocalProvider {
         dir: &Node,
         name: Name<'_>,
         flags: RenameFlags,
-        rename: impl FnOnce() -> Result<()>,
+        rename: impl Fn(RenameFlags) -> Result<()>,
     ) -> Result<()> {
-        if flags.intersects(RenameFlags::NOREPLACE | RenameFlags::EXCHANGE) {
-            rename()
-        } else {
-            self.caring(dir, name, rename)
+        if !may_replace(flags) {
+            return rename(flags);
         }
+        self.caring(dir, name, || rename(flags))
     }
 
-    /// Does what takes a name from an object, so that its node is not lost.
+    /// Does what takes a name from an object, so that its node is not lost. The directory is busy.
     fn caring(&self, dir: &Node, name: Name<'_>, change: impl FnOnce() -> Result<()>) -> Result<()> {
+        let (shield, _suspension) = self.look_behind(dir, name);
+        self.shielded(shield, dir, name, change)
+    }
+
+    /// Looks what is behind a name that is to go, and shields it.
+    fn look_behind(&self, dir: &Node, name: Name<'_>) -> (Shield, Option<Careless<'_>>) {
         let suspension = self.evictions.suspend();
+        // What does not care does not wait until the directory is free either, and may lead the name elsewhere.
+        let is_alone = !self.evictions.has_careless();
         let shield = self.shield(dir, name);
-        if shield != Shield::Needless {
-            drop(suspension);
-        }
+        // A lookup may make the node known before the change: nothing is evicted until that is done.
+        let may_evict = is_alone && shield != Shield::Needless;
+        (shield, (!may_evict).then_some(suspension))
+    }
+
+    fn shielded(
+        &self,
+        shield: Shield,
+        dir: &Node,
+        name: Name<'_>,
+        change: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
         match shield {
-            // A lookup may make the node known before the change: nothing is evicted until that is done.
             Shield::Needless => change(),
             Shield::Up(node) => {
                 let result = change();
@@ -249,6 +275,11 @@ impl LocalProvider {
     }
 }
 
+/// Returns whether a rename takes a name away from what has it.
+fn may_replace(flags: RenameFlags) -> bool {
+    !flags.intersects(RenameFlags::NOREPLACE | RenameFlags::EXCHANGE)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::{LocalOptions, LocalProvider};
@@ -264,13 +295,13 @@ mod tests {
         let free = Name::new(b"free").unwrap();
         assert!(provider.evictions.begin());
         let gives_up = |flags| {
-            let mut gives_up = false;
-            let rename = || {
-                gives_up = provider.evictions.begin();
+            let gives_up = std::cell::Cell::new(false);
+            let rename = |_| {
+                gives_up.set(provider.evictions.begin());
                 Ok(())
             };
             provider.replacing(&provider.root, free, flags, rename).unwrap();
-            gives_up
+            gives_up.get()
         };
         assert!(gives_up(RenameFlags::NOREPLACE) && gives_up(RenameFlags::EXCHANGE));
         let cares = provider.devices.has_handles(provider.root.device);
