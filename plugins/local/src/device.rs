@@ -10,6 +10,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, fstatfs, openat};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Index of the device of the root.
 pub(crate) const ROOT_DEVICE: u32 = 0;
@@ -54,6 +55,8 @@ pub(crate) struct Device {
     pub(crate) flushes: bool,
     /// What is in its files comes about as they are read.
     generated: bool,
+    /// `RENAME_NOREPLACE` was refused where a rename without it was done.
+    lacks_noreplace: AtomicBool,
 }
 
 impl Device {
@@ -101,6 +104,27 @@ impl Devices {
         if index == ROOT_DEVICE { self.root.generated } else { self.get(index).generated }
     }
 
+    /// Returns whether a device is elsewhere, or another process's, so that any call can take long.
+    pub(crate) fn is_remote(&self, index: u32) -> bool {
+        if index == ROOT_DEVICE { self.root.flushes } else { self.get(index).flushes }
+    }
+
+    /// Makes the device of the root a remote one.
+    #[cfg(test)]
+    pub(crate) fn take_root_for_remote(&mut self) {
+        Arc::get_mut(&mut self.root).unwrap().flushes = true;
+    }
+
+    /// Returns whether a device may know `RENAME_NOREPLACE`.
+    pub(crate) fn knows_noreplace(&self, index: u32) -> bool {
+        !self.get(index).lacks_noreplace.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a device does not know `RENAME_NOREPLACE`.
+    pub(crate) fn note_no_noreplace(&self, index: u32) {
+        self.get(index).lacks_noreplace.store(true, Ordering::Relaxed);
+    }
+
     /// Returns whether an object is on a device.
     pub(crate) fn holds(&self, index: u32, stat: &Stat) -> bool {
         if index == ROOT_DEVICE {
@@ -139,7 +163,8 @@ fn inspect(file: impl AsFd, stat: &Stat, public: u64, wants_handles: bool) -> De
     let is_among = |kinds: &[u32]| kind.is_ok_and(|kind| kinds.contains(&kind));
     let (flushes, generated) = (is_among(&REMOTE), is_among(&GENERATED));
     let mount = if wants_handles { mount_descriptor(&file) } else { None };
-    Device { number: stat.device, public, mount, flushes, generated }
+    let lacks_noreplace = AtomicBool::new(false);
+    Device { number: stat.device, public, mount, flushes, generated, lacks_noreplace }
 }
 
 /// Returns a descriptor for `open_by_handle_at(2)`, after a handle has made the way there and back.

@@ -164,16 +164,18 @@ impl LocalProvider {
         renamed
     }
 
-    /// Begins what takes a name away without care for the node behind it, if that may be.
+    /// Begins what takes a name away without care for the node behind it, if that may be. Where the backing can make it
+    /// wait for others, it would keep descriptors from being given up for all of them; there, one look more is cheap.
     fn careless(&self, device: u32) -> Option<Careless<'_>> {
-        if !self.devices.has_handles(device) {
+        if !self.devices.has_handles(device) || self.devices.is_remote(device) {
             return None;
         }
         self.evictions.careless()
     }
 
     /// Renames to a name, which takes that from an object unless the flags forbid it. What takes none away need not care,
-    /// and must not: a rename that the backing lets wait would keep descriptors from being given up for all others.
+    /// and must not: a rename that the backing lets wait would keep descriptors from being given up for all others. So a
+    /// name that is free is given with `RENAME_NOREPLACE`.
     fn replacing(
         &self,
         dir: &Node,
@@ -184,7 +186,23 @@ impl LocalProvider {
         if !may_replace(flags) {
             return rename(flags);
         }
-        self.caring(dir, name, || rename(flags))
+        let (shield, suspension) = self.look_behind(dir, name);
+        if shield != Shield::Free || !self.devices.knows_noreplace(dir.device) {
+            return self.shielded(shield, dir, name, || rename(flags));
+        }
+        drop(suspension);
+        match rename(flags | RenameFlags::NOREPLACE) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                self.caring(dir, name, || rename(flags))
+            }
+            // The flag, or a directory that would get into itself.
+            Err(error) if error.kind() == ErrorKind::InvalidArgument => {
+                self.caring(dir, name, || rename(flags))?;
+                self.devices.note_no_noreplace(dir.device);
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// Does what takes a name from an object, so that its node is not lost. The directory is busy.
@@ -200,7 +218,7 @@ impl LocalProvider {
         let is_alone = !self.evictions.has_careless();
         let shield = self.shield(dir, name);
         // A lookup may make the node known before the change: nothing is evicted until that is done.
-        let may_evict = is_alone && shield != Shield::Needless;
+        let may_evict = is_alone && !matches!(shield, Shield::Needless | Shield::Free);
         (shield, (!may_evict).then_some(suspension))
     }
 
@@ -212,7 +230,7 @@ impl LocalProvider {
         change: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         match shield {
-            Shield::Needless => change(),
+            Shield::Needless | Shield::Free => change(),
             Shield::Up(node) => {
                 let result = change();
                 self.nodes.let_go(node);
@@ -246,7 +264,8 @@ impl LocalProvider {
             Ok(stat) if self.devices.holds(dir.device, &stat) => {
                 self.nodes.shield(Key { device: dir.device, number: stat.number })
             }
-            // There is nothing, or a mount point, which keeps its name.
+            Err(error) if error.kind() == ErrorKind::NotFound => Shield::Free,
+            // A mount point keeps its name.
             Ok(_) | Err(_) => Shield::Needless,
         }
     }
@@ -283,28 +302,88 @@ fn may_replace(flags: RenameFlags) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::{LocalOptions, LocalProvider};
-    use fs9_sdk::{Name, RenameFlags};
+    use fs9_sdk::{ErrorKind, Name, RenameFlags, Result};
+    use std::cell::RefCell;
+    use tempfile::TempDir;
 
-    /// Symptom: while the backing let one `mv` to a free name wait, whoever looked up other files got EMFILE. Cause: no
-    /// descriptor was given up meanwhile, for the sake of a name that might be replaced. Fix: `mv` and others that
-    /// replace nothing do not ask for that.
-    #[test]
-    fn a_rename_that_replaces_nothing_keeps_no_descriptor_from_being_given_up() {
+    fn provider() -> (TempDir, LocalProvider) {
         let directory = tempfile::tempdir().unwrap();
         let provider = LocalProvider::open(directory.path(), LocalOptions::default()).unwrap();
-        let free = Name::new(b"free").unwrap();
-        assert!(provider.evictions.begin());
-        let gives_up = |flags| {
-            let gives_up = std::cell::Cell::new(false);
-            let rename = |_| {
-                gives_up.set(provider.evictions.begin());
-                Ok(())
-            };
-            provider.replacing(&provider.root, free, flags, rename).unwrap();
-            gives_up.get()
+        (directory, provider)
+    }
+
+    /// Renames something to a name with these flags, by a backing that answers so, and returns with what flags it was
+    /// asked and whether descriptors could be given up meanwhile.
+    fn asked(
+        provider: &LocalProvider,
+        name: &[u8],
+        flags: RenameFlags,
+        answer: impl Fn(RenameFlags) -> Result<()>,
+    ) -> Vec<(RenameFlags, bool)> {
+        let asked = RefCell::new(Vec::new());
+        let rename = |flags| {
+            asked.borrow_mut().push((flags, provider.evictions.begin()));
+            answer(flags)
         };
-        assert!(gives_up(RenameFlags::NOREPLACE) && gives_up(RenameFlags::EXCHANGE));
-        let cares = provider.devices.has_handles(provider.root.device);
-        assert_eq!(gives_up(RenameFlags::empty()), !cares, "a name that appears meanwhile is replaced");
+        provider.replacing(&provider.root, Name::new(name).unwrap(), flags, rename).unwrap();
+        asked.into_inner()
+    }
+
+    fn unless_noreplace(kind: ErrorKind) -> impl Fn(RenameFlags) -> Result<()> {
+        move |flags| match flags.contains(RenameFlags::NOREPLACE) {
+            true => Err(kind.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Symptom: while the backing let one rename to a free name wait, whoever looked up other files got EMFILE. Cause: no
+    /// descriptor was given up meanwhile, for the sake of a name that might be replaced. Fix: what replaces nothing, of
+    /// itself or because the name is free, does not ask for that.
+    #[test]
+    fn a_rename_that_replaces_nothing_keeps_no_descriptor_from_being_given_up() {
+        let (_directory, provider) = provider();
+        if !provider.devices.has_handles(provider.root.device) {
+            return;
+        }
+        for flags in [RenameFlags::NOREPLACE, RenameFlags::EXCHANGE] {
+            assert_eq!(asked(&provider, b"free", flags, |_| Ok(())), [(flags, true)]);
+        }
+        for flags in [RenameFlags::empty(), RenameFlags::WHITEOUT] {
+            let free = flags | RenameFlags::NOREPLACE;
+            assert_eq!(asked(&provider, b"free", flags, |_| Ok(())), [(free, true)]);
+            let taken_meanwhile =
+                asked(&provider, b"free", flags, unless_noreplace(ErrorKind::AlreadyExists));
+            assert_eq!(taken_meanwhile, [(free, true), (flags, false)]);
+        }
+    }
+
+    #[test]
+    fn a_backing_without_noreplace_is_asked_for_it_once() {
+        let (_directory, provider) = provider();
+        if !provider.devices.has_handles(provider.root.device) {
+            return;
+        }
+        let (plain, noreplace) = (RenameFlags::empty(), RenameFlags::NOREPLACE);
+        let asked = || asked(&provider, b"free", plain, unless_noreplace(ErrorKind::InvalidArgument));
+        assert_eq!(asked(), [(noreplace, true), (plain, false)]);
+        assert_eq!(asked(), [(plain, false)]);
+    }
+
+    #[test]
+    fn removals_on_a_remote_backing_care_from_the_start() {
+        let (_directory, mut provider) = provider();
+        let root = provider.root.device;
+        assert_eq!(provider.careless(root).is_some(), provider.devices.has_handles(root));
+        provider.devices.take_root_for_remote();
+        assert!(provider.careless(root).is_none());
+    }
+
+    #[test]
+    fn a_rename_over_a_file_is_asked_for_once() {
+        let (directory, provider) = provider();
+        std::fs::write(directory.path().join("file"), "").unwrap();
+        let plain = RenameFlags::empty();
+        let asked = asked(&provider, b"file", plain, |_| Ok(()));
+        assert_eq!(asked.iter().map(|(flags, _)| *flags).collect::<Vec<_>>(), [plain]);
     }
 }

@@ -59,6 +59,8 @@ pub(crate) enum Access {
 pub(crate) enum Shield {
     /// It is not known.
     Needless,
+    /// There is nothing of that name.
+    Free,
     /// It keeps its descriptor until it is let go.
     Up(NodeId),
     /// It has no descriptor and is found again by file handle.
