@@ -24,6 +24,7 @@ mod perform;
 mod pooled;
 mod privileges;
 mod report;
+mod reporting;
 mod signals;
 mod xattrs;
 
@@ -40,14 +41,15 @@ use crate::reply::{EntryAnswer, Reply};
 use crate::view::{MountView, Views};
 use arc_swap::ArcSwap;
 use fs9_core::control::AccessLog;
-use fs9_core::{HandleId, HandleRegistry, Namespace, OriginId, PlaceId};
+use fs9_core::{HandleId, HandleRegistry, Namespace, PlaceId};
 use fs9_sdk::{
     Attr, Call, Entry, Error, ErrorKind, FileType, NodeId, Operation as OperationKind, Provider, Result,
     Timestamp,
 };
 use open_file::OpenFile;
 use parking_lot::Mutex;
-use std::collections::{HashMap, HashSet};
+use reporting::Reporting;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -71,7 +73,7 @@ pub struct Frontend {
     /// The inodes by which the kernel knows places, to invalidate entries in them.
     places: Mutex<HashMap<PlaceId, Ino>>,
     /// Providers that were told where to report changes.
-    reporting: Mutex<HashSet<OriginId>>,
+    reporting: Mutex<Reporting>,
     passthrough: AtomicBool,
     privileges_are_told: AtomicBool,
     refuses_opens: AtomicBool,

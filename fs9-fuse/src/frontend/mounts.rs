@@ -39,6 +39,9 @@ impl Frontend {
         if self.views.load().get(mount.id()).is_some() != is_there {
             self.update_views();
         }
+        if is_there {
+            self.reporting.lock().keep(mount.origin());
+        }
         if let Some(view) = self.views.load().get(mount.id()) {
             view.ask_for_root();
         }
@@ -48,7 +51,7 @@ impl Frontend {
     /// Tells a provider once where to report its changes.
     fn ask_for_changes(self: &Arc<Frontend>, mount: &Mount) {
         let origin = mount.origin();
-        if !self.reporting.lock().insert(origin) {
+        if !self.reporting.lock().begin(origin, &self.namespace.table()) {
             return;
         }
         let frontend: Weak<Frontend> = Arc::downgrade(self);
