@@ -1,6 +1,6 @@
 //! The repository as a list of texts.
 //!
-//! Invariant: what git would not take in (build output, hidden directories other than .ci) is not read.
+//! Invariant: what git would not take in (build output, hidden directories other than .ci, git's own) is not read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,8 +34,12 @@ pub(super) fn root() -> &'static Path {
 
 /// Returns every text file of the repository, in the order of their paths.
 pub(super) fn repository() -> Vec<SourceFile> {
+    texts_of(root())
+}
+
+fn texts_of(root: &Path) -> Vec<SourceFile> {
     let mut files = Vec::new();
-    let mut pending = vec![root().to_path_buf()];
+    let mut pending = vec![root.to_path_buf()];
     while let Some(directory) = pending.pop() {
         for entry in fs::read_dir(&directory).expect("a directory of the repository") {
             let entry = entry.expect("an entry of the repository");
@@ -43,9 +47,10 @@ pub(super) fn repository() -> Vec<SourceFile> {
             if kind.is_dir() && is_ours(&entry.path()) {
                 pending.push(entry.path());
             } else if kind.is_file()
+                && entry.file_name() != ".git"
                 && let Some(text) = read_text(&entry.path())
             {
-                let path = entry.path().strip_prefix(root()).expect("below the root").to_path_buf();
+                let path = entry.path().strip_prefix(root).expect("below the root").to_path_buf();
                 files.push(SourceFile::new(path.to_str().expect("names in the tree are UTF-8"), &text));
             }
         }
@@ -72,4 +77,15 @@ fn the_repository_is_read_with_its_own_sources() {
         assert!(files.iter().any(|file| file.path == path), "{path} was not read");
     }
     assert!(!files.iter().any(|file| file.path.starts_with("target/") || file.path.starts_with(".git/")));
+}
+
+/// Symptom: a path of one machine was found in a git worktree. Cause: `.git` is a file there, which names the repository.
+/// Fix: it is not read, whatever it is.
+#[test]
+fn a_worktree_is_read_without_what_git_keeps_in_it() {
+    let worktree = tempfile::tempdir().unwrap();
+    fs::write(worktree.path().join(".git"), "gitdir: elsewhere\n").unwrap();
+    fs::write(worktree.path().join(".gitignore"), "target\n").unwrap();
+    let paths: Vec<_> = texts_of(worktree.path()).into_iter().map(|file| file.path).collect();
+    assert_eq!(paths, [".gitignore"]);
 }
