@@ -1,7 +1,8 @@
 //! From a plan to a namespace: opens the providers and mounts them where the plan says.
 
+use crate::fault::{Fault, Outcome};
 use crate::options::{Locks, Settings};
-use crate::plan::{Plan, PlannedMount};
+use crate::plan::{Plan, PlannedBind, PlannedMount};
 use crate::providers::{self, OnMounted};
 use fs9_core::{MountOptions, Namespace, VfsPath};
 use fs9_sdk::{Error, ErrorKind, Provider, Result};
@@ -16,24 +17,33 @@ pub(crate) fn control_path() -> Result<VfsPath> {
     VfsPath::parse(b"/.fs9")
 }
 
-/// Mounts all of a plan, and returns what the providers are to be told when the kernel has mounted.
+/// Mounts all of a plan, and returns what the providers are to be told when the kernel has mounted at `mountpoint`.
 ///
 /// # Errors
-/// That of the first provider or bind that fails, with its path.
-pub(crate) fn all(namespace: &Namespace, plan: &Plan) -> Result<Vec<OnMounted>> {
+/// That of the first provider or bind that fails, with where it stands in the configuration file, if it does.
+pub(crate) fn all(namespace: &Namespace, plan: &Plan, mountpoint: &Path) -> Outcome<Vec<OnMounted>> {
     assert!(plan.mounts.iter().any(|mount| mount.path.is_root()), "a plan says what the mount point shows");
+    let refused = |place: Option<&String>, error: &Error| match place {
+        Some(place) => Fault::mount(format!("mount: {place}: {error}")),
+        None => Fault::mount(format!("mount: {}: {error}", mountpoint.display())),
+    };
     let mut on_mounted = Vec::new();
     // The root first: what is mounted below finds its parent.
     let mut mounts: Vec<&PlannedMount> = plan.mounts.iter().collect();
     mounts.sort_by_key(|mount| mount.path.components().count());
     for planned in mounts {
-        let opened = providers::open(planned, &plan.settings)?;
+        let written = planned.written.as_ref();
+        let opened = providers::open(planned, &plan.settings)
+            .map_err(|error| refused(written.map(|written| &written.source), &error))?;
         on_mounted.extend(opened.on_mounted);
-        publish(namespace, planned, &plan.settings, opened.provider)?;
+        publish(namespace, planned, &plan.settings, opened.provider)
+            .map_err(|error| refused(written.map(|written| &written.target), &error))?;
     }
-    for planned in &plan.binds {
-        let bound = namespace.bind(&planned.source, &planned.target);
-        bound.map_err(|error| Error::new(error.kind()).during("bind").at(&planned.target).because(error))?;
+    for PlannedBind { source, target, written } in &plan.binds {
+        namespace.bind(source, target).map_err(|error| {
+            let is_source = error.place() == Some(&*source.to_string());
+            refused(Some(if is_source { &written.source } else { &written.target }), &error)
+        })?;
     }
     Ok(on_mounted)
 }
@@ -110,6 +120,7 @@ mod tests {
             path: VfsPath::root(),
             source: Source::parse(std::ffi::OsStr::new("memory:")),
             settings: Settings::default(),
+            written: None,
         };
         let try_it = |locks, provider: &Arc<dyn Provider>| {
             let whole = Settings { locks, ..Settings::default() };

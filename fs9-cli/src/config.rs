@@ -6,7 +6,7 @@
 use crate::assemble;
 use crate::fault::{Fault, Outcome};
 use crate::options::{self, Settings};
-use crate::plan::{Plan, PlannedBind, PlannedMount};
+use crate::plan::{Plan, PlannedBind, PlannedMount, Written};
 use crate::providers;
 use crate::source::Source;
 use fs9_core::VfsPath;
@@ -111,12 +111,13 @@ impl Reader<'_> {
         let source = Source::parse(table.source.get_ref().as_ref());
         let refuse = |wrong: String| self.fault(&table.source.span(), &wrong);
         let source = providers::resolve(source, &mut settings, self.base).map_err(refuse)?;
-        Ok(PlannedMount { path, source, settings })
+        let written = Some(self.written(&table.source, &table.path));
+        Ok(PlannedMount { path, source, settings, written })
     }
 
     fn bind(&self, table: &BindTable, whole: &Settings) -> Outcome<PlannedBind> {
         let (source, target) = (self.vfs_path(&table.source)?, self.target(&table.target, whole)?);
-        Ok(PlannedBind { source, target })
+        Ok(PlannedBind { source, target, written: self.written(&table.source, &table.target) })
     }
 
     fn vfs_path(&self, text: &Spanned<String>) -> Outcome<VfsPath> {
@@ -164,18 +165,26 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Returns `FILE:LINE: KEY: what is wrong`.
+    fn written(&self, source: &Spanned<String>, target: &Spanned<String>) -> Written {
+        Written { source: self.place(&source.span()), target: self.place(&target.span()) }
+    }
+
+    /// Returns a fault of the file: `FILE:LINE: KEY: what is wrong`.
     fn fault(&self, span: &Range<usize>, wrong: &str) -> Fault {
+        Fault::usage(format!("mount: {}: {wrong}", self.place(span)))
+    }
+
+    /// Returns `FILE:LINE: KEY`, or `FILE:LINE` where there is no key.
+    fn place(&self, span: &Range<usize>) -> String {
         let start = span.start.min(self.text.len());
         let before = self.text.get(..start).unwrap_or_default();
         let line_number = before.matches('\n').count() + 1;
         let line = self.text.lines().nth(line_number - 1).unwrap_or_default();
         let key = line.split_once('=').map(|(key, _)| key.trim()).filter(|key| !key.is_empty());
-        let place = format!("{}:{line_number}", self.path.display());
-        Fault::usage(match key {
-            Some(key) => format!("mount: {place}: {key}: {wrong}"),
-            None => format!("mount: {place}: {wrong}"),
-        })
+        match key {
+            Some(key) => format!("{}:{line_number}: {key}", self.path.display()),
+            None => format!("{}:{line_number}", self.path.display()),
+        }
     }
 }
 

@@ -84,7 +84,7 @@ fn single(source: &OsStr, list: &str) -> Outcome<Plan> {
     // `ro` of the whole mount is the kernel's flag alone, and lifetimes are the frontend's, so that a remount can change
     // them.
     let each = Settings { read_only: false, attr_timeout: None, entry_timeout: None, ..settings.clone() };
-    let mounts = vec![PlannedMount { path: VfsPath::root(), source, settings: each }];
+    let mounts = vec![PlannedMount { path: VfsPath::root(), source, settings: each, written: None }];
     Ok(Plan { fsname, settings, mounts, binds: Vec::new() })
 }
 

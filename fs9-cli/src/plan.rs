@@ -26,6 +26,8 @@ pub(crate) struct PlannedMount {
     pub(crate) source: Source,
     /// Its own options.
     pub(crate) settings: Settings,
+    /// Where it stands, if that is a file.
+    pub(crate) written: Option<Written>,
 }
 
 /// A tree that is seen at a second path.
@@ -35,4 +37,15 @@ pub(crate) struct PlannedBind {
     pub(crate) source: VfsPath,
     /// Where it is seen as well.
     pub(crate) target: VfsPath,
+    /// Where it stands.
+    pub(crate) written: Written,
+}
+
+/// Where in a configuration file something stands: `FILE:LINE: KEY` for each of its keys.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// That of what is shown.
+    pub(crate) source: String,
+    /// That of where it is shown.
+    pub(crate) target: String,
 }

@@ -63,6 +63,11 @@ impl Error {
         self.kind
     }
 
+    /// Returns where it happened, if that is known.
+    pub fn place(&self) -> Option<&str> {
+        self.story.as_ref()?.place.as_deref()
+    }
+
     /// Returns the positive errno number.
     pub const fn errno(&self) -> i32 {
         self.kind.errno()
@@ -151,6 +156,7 @@ mod tests {
     #[test]
     fn an_error_tells_operation_place_kind_and_cause() {
         let error = Error::new(ErrorKind::NotFound).during("open").at("/etc/x").because("no such backing");
+        assert_eq!(error.place(), Some("/etc/x"));
         assert_eq!(error.to_string(), "open /etc/x: no such file or directory (ENOENT): no such backing");
         assert_eq!(Error::new(ErrorKind::Busy).to_string(), "device or resource busy (EBUSY)");
     }

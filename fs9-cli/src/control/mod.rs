@@ -46,7 +46,7 @@ impl Control {
         let mut settings = Settings::default();
         options::apply_each(&mut settings, &text(list)?).map_err(refused)?;
         let source = providers::resolve(Source::parse(source), &mut settings, None).map_err(refused)?;
-        let planned = PlannedMount { path: changeable(path)?, source, settings };
+        let planned = PlannedMount { path: changeable(path)?, source, settings, written: None };
         let namespace = self.namespace()?;
         assemble::one(&namespace, &planned, &self.whole(), &self.session.mount_point())?;
         Ok(format!("mounted {} at {}", planned.source, planned.path))

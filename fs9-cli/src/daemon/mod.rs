@@ -53,7 +53,7 @@ pub(crate) fn serve(
     }
     let refused = |error: fs9_sdk::Error| Fault::mount(format!("mount: {place}: {error}"));
     let namespace = Namespace::new();
-    let on_mounted = assemble::all(&namespace, plan).map_err(refused)?;
+    let on_mounted = assemble::all(&namespace, plan, mountpoint)?;
     let session = Session::mount(Arc::clone(&namespace), mountpoint, fuse_options(plan))
         .map_err(|error| Fault::mount(format!("mount: {place}: {}", error.to_string().trim())))?;
     let handle = session.handle();

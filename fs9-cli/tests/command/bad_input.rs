@@ -149,13 +149,26 @@ fn a_broken_configuration_is_named_with_file_line_and_key() {
 }
 
 #[test]
-fn a_configuration_that_fails_half_way_leaves_nothing_mounted() {
+fn a_configuration_that_fails_half_way_leaves_nothing_mounted_and_is_named_with_file_line_and_key() {
     let scratch = Scratch::new();
-    let config =
-        "[[mount]]\npath = \"/\"\nsource = \"memory:\"\n[[bind]]\nsource = \"/missing\"\ntarget = \"/x\"\n";
-    let file = scratch.write("fs9.toml", config);
-    let line = refused(&scratch, &["--config", file.to_str().unwrap()], 32);
-    assert!(line.contains("bind /x"), "{line}");
+    fs::write(scratch.source().join("file"), "").unwrap();
+    let mount = |path, source, options| {
+        format!("[[mount]]\npath = \"{path}\"\nsource = \"{source}\"\noptions = \"{options}\"\n")
+    };
+    let bind = |source, target| format!("[[bind]]\nsource = \"{source}\"\ntarget = \"{target}\"\n");
+    let root = mount("/", "source", "");
+    let cases = [
+        (bind("/missing", "/x"), "6: source: bind /missing: no such file or directory (ENOENT)"),
+        (bind("/file", "/x"), "6: source: bind /file: not a directory (ENOTDIR)"),
+        (bind("/", "/file"), "7: target: mount at /file: not a directory (ENOTDIR)"),
+        (mount("/file", "memory:", ""), "6: path: mount at /file: not a directory (ENOTDIR)"),
+        (mount("/x", "memory:", "size=17"), "7: source: "),
+    ];
+    for (table, wrong) in cases {
+        let file = scratch.write("fs9.toml", &format!("{root}{table}"));
+        let line = refused(&scratch, &["--config", file.to_str().unwrap()], 32);
+        assert!(line.starts_with(&format!("mount: {}:{wrong}", file.display())), "{line}");
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn a_path_that_is_a_file_is_refused_and_nothing_is_mounted() {
     let config = scratch.write("fs9.toml", CONFIG);
     let line = refuse(fs9(&["mount", "--config"]).arg(&config).arg(scratch.mnt()), 32);
     assert!(
-        line.contains("mount at /frozen: not a directory (ENOTDIR): /frozen is a regular file"),
+        line.contains(": path: mount at /frozen: not a directory (ENOTDIR): /frozen is a regular file"),
         "{line}"
     );
     assert!(!scratch.is_mounted());
