@@ -11,11 +11,18 @@ use crate::providers;
 use crate::source::Source;
 use fs9_core::VfsPath;
 use fs9_sdk::ErrorKind;
+use rustix::fs::OFlags;
 use serde::Deserialize;
 use std::collections::HashSet;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
 use std::ops::Range;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use toml::Spanned;
+
+/// Where the descriptors of this process are.
+const OPEN_ALREADY: [&str; 3] = ["/dev/stdin", "/dev/fd", "/proc/self/fd"];
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -53,12 +60,31 @@ struct BindTable {
 /// # Errors
 /// A fault with file, line and key.
 pub(crate) fn read(path: &Path, options: &[String]) -> Outcome<Plan> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = contents(path).map_err(|error| {
         Fault::usage(format!("mount: {}: {}: give a readable file to --config", path.display(), error))
     })?;
     let text = String::from_utf8(bytes).map_err(|error| not_text(path, &error))?;
     let base = std::path::absolute(path).ok().and_then(|file| Some(file.parent()?.to_owned()));
     Reader { path, text: &text, base: base.as_deref() }.plan(options)
+}
+
+/// Returns what is in a file. A FIFO is not waited for, nor is a device read: neither may ever end. What is open already,
+/// such as standard input or `<(command)` of a shell, is read to its end.
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    let is_open_already = OPEN_ALREADY.iter().any(|place| path.starts_with(place));
+    let mut options = OpenOptions::new();
+    options.read(true);
+    if !is_open_already {
+        // The open of a FIFO would wait for a writer.
+        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let mut file = options.open(path)?;
+    if !is_open_already && !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Tells in which line a file stops being text.
@@ -109,7 +135,9 @@ impl Reader<'_> {
             options::apply_each(&mut settings, list.get_ref()).map_err(refuse)?;
         }
         let source = Source::parse(table.source.get_ref().as_ref());
-        let refuse = |wrong: String| self.fault(&table.source.span(), &wrong);
+        // As of a source on the command line: it is a mount that fails, whatever is wrong with it.
+        let refuse =
+            |wrong: String| Fault::mount(format!("mount: {}: {wrong}", self.place(&table.source.span())));
         let source = providers::resolve(source, &mut settings, self.base).map_err(refuse)?;
         let written = Some(self.written(&table.source, &table.path));
         Ok(PlannedMount { path, source, settings, written })

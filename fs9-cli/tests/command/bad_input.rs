@@ -149,6 +149,39 @@ fn a_broken_configuration_is_named_with_file_line_and_key() {
 }
 
 #[test]
+fn a_source_that_cannot_be_mounted_has_the_same_status_in_a_configuration() {
+    let scratch = Scratch::new();
+    let cases =
+        [("missing", "the source does not exist: check the path"), ("s3:x", "unknown provider \"s3\"")];
+    for (source, wrong) in cases {
+        let file = scratch.write("fs9.toml", &format!("[[mount]]\npath = \"/\"\nsource = \"{source}\"\n"));
+        let line = refused(&scratch, &["--config", file.to_str().unwrap()], 32);
+        assert!(line.starts_with(&format!("mount: {}:3: source: ", file.display())), "{line}");
+        assert!(line.contains(wrong), "{line}");
+    }
+}
+
+/// Symptom: `fs9 mount --config FIFO` waited for ever. Cause: so does the open of a FIFO without a writer. Fix: what is no
+/// regular file is refused, unless it is open already.
+#[test]
+fn a_configuration_that_may_never_end_is_refused() {
+    let scratch = Scratch::new();
+    let fifo = scratch.path("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    for path in [fifo.to_str().unwrap(), "/dev/zero"] {
+        let line = refused(&scratch, &["--config", path], 1);
+        assert_eq!(line, format!("mount: {path}: not a regular file: give a readable file to --config"));
+    }
+    let directory = refused(&scratch, &["--config", scratch.source().to_str().unwrap()], 1);
+    assert!(directory.ends_with(": give a readable file to --config"), "{directory}");
+    let config = scratch.write("fs9.toml", "[[mount]]\npath = \"/\"\nsource = \"memory:\"\n");
+    let mut piped = Command::new("sh");
+    piped.args(["-c", "cat $1 | $0 mount --config /dev/stdin $2", env!("CARGO_BIN_EXE_fs9")]);
+    succeed(piped.arg(config).arg(scratch.mnt()));
+    assert!(scratch.is_mounted());
+}
+
+#[test]
 fn a_configuration_that_fails_half_way_leaves_nothing_mounted_and_is_named_with_file_line_and_key() {
     let scratch = Scratch::new();
     fs::write(scratch.source().join("file"), "").unwrap();
