@@ -5,7 +5,7 @@ use crate::options::{Locks, Settings};
 use crate::plan::{Plan, PlannedBind, PlannedMount};
 use crate::providers::{self, OnMounted};
 use fs9_core::{MountOptions, Namespace, VfsPath};
-use fs9_sdk::{Error, ErrorKind, Provider, Result};
+use fs9_sdk::{Call, Caller, Error, ErrorKind, Provider, Result};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ pub(crate) fn all(namespace: &Namespace, plan: &Plan, mountpoint: &Path) -> Outc
         Some(place) => Fault::mount(format!("mount: {place}: {error}")),
         None => Fault::mount(format!("mount: {}: {error}", mountpoint.display())),
     };
+    let call = Call::by(Caller::ROOT);
     let mut on_mounted = Vec::new();
     // The root first: what is mounted below finds its parent.
     let mut mounts: Vec<&PlannedMount> = plan.mounts.iter().collect();
@@ -36,7 +37,7 @@ pub(crate) fn all(namespace: &Namespace, plan: &Plan, mountpoint: &Path) -> Outc
         let opened = providers::open(planned, &plan.settings)
             .map_err(|error| refused(written.map(|written| &written.source), &error))?;
         on_mounted.extend(opened.on_mounted);
-        publish(namespace, planned, &plan.settings, opened.provider)
+        publish(namespace, planned, &plan.settings, opened.provider, &call)
             .map_err(|error| refused(written.map(|written| &written.target), &error))?;
     }
     for PlannedBind { source, target, written } in &plan.binds {
@@ -51,19 +52,20 @@ pub(crate) fn all(namespace: &Namespace, plan: &Plan, mountpoint: &Path) -> Outc
 /// Opens one provider and mounts it in a namespace that the kernel shows at `mountpoint`.
 ///
 /// # Errors
-/// What opening it meets; `EBUSY` if something is mounted there.
+/// What opening it meets; `EBUSY` if something is mounted there; `ETIMEDOUT` or `EINTR` if `call` has lapsed when it is ready.
 pub(crate) fn one(
     namespace: &Namespace,
     planned: &PlannedMount,
     whole: &Settings,
     mountpoint: &Path,
+    call: &Call,
 ) -> Result<()> {
     providers::refuse_inside(planned, mountpoint)?;
     let opened = providers::open(planned, whole)?;
     if let Some(on_mounted) = opened.on_mounted {
         on_mounted(mountpoint)?;
     }
-    publish(namespace, planned, whole, opened.provider)
+    publish(namespace, planned, whole, opened.provider, call)
 }
 
 /// Makes a provider visible at its path.
@@ -72,6 +74,7 @@ fn publish(
     planned: &PlannedMount,
     whole: &Settings,
     provider: Arc<dyn Provider>,
+    call: &Call,
 ) -> Result<()> {
     if whole.locks == Locks::Provider && !provider.capabilities().locks {
         let reason = "option \"locks=provider\": this provider keeps no locks";
@@ -85,7 +88,7 @@ fn publish(
         entry_lifetime: planned.settings.entry_timeout,
         ..MountOptions::default()
     };
-    namespace.mount(&planned.path, provider, options).map(drop)
+    namespace.mount_for(&planned.path, provider, options, call).map(drop)
 }
 
 #[cfg(test)]
@@ -97,7 +100,7 @@ mod tests {
     use fs9_core::layers::{Intent, Interceptor, Layered};
     use fs9_core::{Namespace, VfsPath};
     use fs9_memory::{MemoryOptions, MemoryProvider};
-    use fs9_sdk::{Call, Capabilities, ErrorKind, Provider, Result};
+    use fs9_sdk::{Call, Caller, Capabilities, ErrorKind, Provider, Result};
     use std::sync::Arc;
 
     struct Lockless;
@@ -124,7 +127,7 @@ mod tests {
         };
         let try_it = |locks, provider: &Arc<dyn Provider>| {
             let whole = Settings { locks, ..Settings::default() };
-            publish(&Namespace::new(), &planned, &whole, Arc::clone(provider))
+            publish(&Namespace::new(), &planned, &whole, Arc::clone(provider), &Call::by(Caller::ROOT))
         };
         try_it(Locks::Provider, &memory).unwrap();
         try_it(Locks::Kernel, &lockless).unwrap();

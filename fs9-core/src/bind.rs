@@ -8,7 +8,7 @@
 use crate::empty::EmptyDirectory;
 use crate::mount::NodeHold;
 use crate::{Mount, MountOptions, MountTable, Namespace, PlaceId, VfsPath, walk};
-use fs9_sdk::{Error, ErrorKind, Result};
+use fs9_sdk::{Call, Caller, Error, ErrorKind, Result};
 use std::sync::Arc;
 
 /// The provider of the directory that stands for one without a node, as listings call it.
@@ -23,6 +23,14 @@ impl Namespace {
     /// `ENOENT` or `ENOTDIR` if `source` is no directory, `EPERM` if it is hidden, and those of looking it up; for `target`, as
     /// [`Namespace::mount`].
     pub fn bind(&self, source: &VfsPath, target: &VfsPath) -> Result<Arc<Mount>> {
+        self.bind_for(source, target, &Call::by(Caller::ROOT))
+    }
+
+    /// As [`Namespace::bind`], on behalf of somebody who may not wait until the end: see [`Namespace::mount_for`].
+    ///
+    /// # Errors
+    /// Those of [`Namespace::bind`]; `ETIMEDOUT` or `EINTR` if nobody waits for it any more.
+    pub fn bind_for(&self, source: &VfsPath, target: &VfsPath, call: &Call) -> Result<Arc<Mount>> {
         self.refuse_taken(target)?;
         self.refuse_hiding(target)?;
         let table = Arc::clone(&self.table());
@@ -42,7 +50,7 @@ impl Namespace {
             }
             (Err(error), _) => return Err(error.during("bind").at(source)),
         };
-        Ok(self.publish_all(mounts)?.swap_remove(0))
+        Ok(self.publish_all(mounts, call)?.swap_remove(0))
     }
 
     fn shown_again(&self, origin: &Mount, path: VfsPath, hold: Option<Arc<NodeHold>>) -> Mount {

@@ -11,7 +11,7 @@ use crate::{
     CallPool, Mount, MountId, MountOptions, MountTable, OriginId, PlaceId, Statistics, VfsPath, Watchdog,
 };
 use arc_swap::{ArcSwap, Guard};
-use fs9_sdk::{Error, ErrorKind, Execution, FileType, Provider, Result};
+use fs9_sdk::{Call, Caller, Error, ErrorKind, Execution, FileType, Provider, Result};
 use parking_lot::{Mutex, RwLock};
 use std::fmt;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub struct ChangedEntry {
 pub enum NamespaceChange<'a> {
     /// The mount is about to appear: no operation was called on its provider yet, except the lookups of a bind. The
     /// moment to call [`Provider::report_changes_to`], once for each origin. If its path is taken in the same moment,
-    /// the mount is dropped and nothing follows; so it is if there are too many mounts.
+    /// the mount is dropped and nothing follows; so it is if there are too many mounts, or nobody waits for it any more.
     Mounting(&'a Arc<Mount>),
     /// The mount is in the table.
     Mounted {
@@ -117,12 +117,28 @@ impl Namespace {
         provider: Arc<dyn Provider>,
         options: MountOptions,
     ) -> Result<Arc<Mount>> {
+        self.mount_for(path, provider, options, &Call::by(Caller::ROOT))
+    }
+
+    /// As [`Namespace::mount`], on behalf of somebody who may not wait until the end: if `call` has lapsed by the moment when
+    /// the table would change, it does not.
+    ///
+    /// # Errors
+    /// Those of [`Namespace::mount`]; `ETIMEDOUT` or `EINTR` if nobody waits for it any more.
+    pub fn mount_for(
+        &self,
+        path: &VfsPath,
+        provider: Arc<dyn Provider>,
+        options: MountOptions,
+        call: &Call,
+    ) -> Result<Arc<Mount>> {
         self.refuse_taken(path)?;
         if !options.hidden {
             self.refuse_hiding(path)?;
         }
         let served = self.serve(provider, &options);
-        self.publish(Mount::new(self.next_mount(), path.clone(), served, options, None))
+        let mount = Mount::new(self.next_mount(), path.clone(), served, options, None);
+        Ok(self.publish_all(vec![mount], call)?.swap_remove(0))
     }
 
     /// Takes away what is mounted at a path. With `lazy`, also what is in use: it and all that is mounted below it
@@ -213,12 +229,9 @@ impl Namespace {
         Err(Error::new(ErrorKind::NotADirectory).during("mount at").at(path).because(why))
     }
 
-    fn publish(&self, mount: Mount) -> Result<Arc<Mount>> {
-        Ok(self.publish_all(vec![mount])?.swap_remove(0))
-    }
-
-    /// Puts mounts into the table in one step: all, or none if one of their paths is taken or they are too many.
-    pub(crate) fn publish_all(&self, mounts: Vec<Mount>) -> Result<Vec<Arc<Mount>>> {
+    /// Puts mounts into the table in one step: all, or none if one of their paths is taken, they are too many, or nobody
+    /// waits for it any more.
+    pub(crate) fn publish_all(&self, mounts: Vec<Mount>, call: &Call) -> Result<Vec<Arc<Mount>>> {
         let mounts: Vec<Arc<Mount>> = mounts.into_iter().map(Arc::new).collect();
         mounts.iter().for_each(|mount| self.tell(&NamespaceChange::Mounting(mount)));
         let mut entries = Vec::with_capacity(mounts.len());
@@ -226,6 +239,7 @@ impl Namespace {
             let mut writer = self.writer.lock();
             let mut table = MountTable::clone(&self.table.load_full());
             refuse_too_many(&table, &mounts)?;
+            refuse_lapsed(call, &mounts)?;
             for mount in &mounts {
                 refuse_taken_in(&table, mount.path())?;
                 entries.push(changed_entry(&table, mount));
@@ -279,6 +293,13 @@ fn refuse_too_many(table: &MountTable, more: &[Arc<Mount>]) -> Result<()> {
     let first = more.first().map_or_else(VfsPath::root, |mount| mount.path().clone());
     let why = format!("a namespace has at most {MOUNTS_MAX} mounts");
     Err(Error::new(ErrorKind::NoSpace).during("mount at").at(first).because(why))
+}
+
+fn refuse_lapsed(call: &Call, mounts: &[Arc<Mount>]) -> Result<()> {
+    let Some(kind) = call.lapsed() else { return Ok(()) };
+    let first = mounts.first().map_or_else(VfsPath::root, |mount| mount.path().clone());
+    let why = "nobody waits for it any more: nothing is mounted";
+    Err(Error::new(kind).during("mount at").at(first).because(why))
 }
 
 /// Returns the uppermost entry on the way to `mount` that is no place of `table`, else the last one.

@@ -287,7 +287,7 @@ mod tests {
         #[derive(Default)]
         struct NoCommands(Arc<crate::control::AccessLog>);
         impl crate::control::Commands for NoCommands {
-            fn run(&self, _: fs9_sdk::Caller, _: &[u8]) -> fs9_sdk::Result<String> {
+            fn run(&self, _: &fs9_sdk::Call, _: &[u8]) -> fs9_sdk::Result<String> {
                 Ok(String::new())
             }
         }

@@ -1,6 +1,6 @@
 //! What accompanies each call into a provider: who asks, until when, and whether it still matters.
 
-use crate::{Caller, Cancellation};
+use crate::{Caller, Cancellation, ErrorKind};
 use std::time::{Duration, Instant};
 
 /// How long a call may take.
@@ -39,5 +39,15 @@ impl Call {
     /// Returns a call of this caller without a limit in time.
     pub const fn by(caller: Caller) -> Call {
         Call { caller, deadline: Deadline::Unlimited, cancellation: Cancellation::never() }
+    }
+
+    /// Returns what the one who asked is told by now if the call has not ended: `ETIMEDOUT` after the deadline, `EINTR` when
+    /// it was cancelled before.
+    pub fn lapsed(&self) -> Option<ErrorKind> {
+        // The clock is read only where there is a deadline.
+        if matches!(self.deadline, Deadline::At(moment) if moment <= Instant::now()) {
+            return Some(ErrorKind::TimedOut);
+        }
+        self.cancellation.is_cancelled().then_some(ErrorKind::Interrupted)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `mount SOURCE PATH [OPTIONS]`, `unmount [-l] PATH`, `bind SRC DST`, `remount OPTIONS`. Paths are those of the mount, with
 //! `/` for the mount point. Invariant: no command makes anything looser than it was mounted: what a `ro` mount shows
-//! stays read-only, and nothing here can set suid or dev.
+//! stays read-only, and nothing here can set suid or dev. A mount or bind that is ready when nobody waits for it any more
+//! is not made.
 
 mod words;
 
@@ -16,7 +17,7 @@ use crate::source::Source;
 use fs9_core::control::Commands;
 use fs9_core::{Namespace, VfsPath};
 use fs9_fuse::{SessionHandle, WantedLifetimes};
-use fs9_sdk::{Caller, Error, ErrorKind, Result};
+use fs9_sdk::{Call, Error, ErrorKind, Result};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
@@ -42,13 +43,19 @@ impl Control {
         Control { namespace, session, level, settings: Mutex::new(settings) }
     }
 
-    fn mount(&self, source: &OsString, path: &OsString, list: Option<&OsString>) -> Result<String> {
+    fn mount(
+        &self,
+        call: &Call,
+        source: &OsString,
+        path: &OsString,
+        list: Option<&OsString>,
+    ) -> Result<String> {
         let mut settings = Settings::default();
         options::apply_each(&mut settings, &text(list)?).map_err(refused)?;
         let source = providers::resolve(Source::parse(source), &mut settings, None).map_err(refused)?;
         let planned = PlannedMount { path: changeable(path)?, source, settings, written: None };
         let namespace = self.namespace()?;
-        assemble::one(&namespace, &planned, &self.whole(), &self.session.mount_point())?;
+        assemble::one(&namespace, &planned, &self.whole(), &self.session.mount_point(), call)?;
         Ok(format!("mounted {} at {}", planned.source, planned.path))
     }
 
@@ -58,9 +65,9 @@ impl Control {
         Ok(format!("unmounted {path}"))
     }
 
-    fn bind(&self, source: &OsString, target: &OsString) -> Result<String> {
+    fn bind(&self, call: &Call, source: &OsString, target: &OsString) -> Result<String> {
         let (source, target) = (VfsPath::parse(source.as_bytes())?, changeable(target)?);
-        self.namespace()?.bind(&source, &target)?;
+        self.namespace()?.bind_for(&source, &target, call)?;
         Ok(format!("bound {source} at {target}"))
     }
 
@@ -115,24 +122,24 @@ impl Control {
 }
 
 impl Commands for Control {
-    fn run(&self, caller: Caller, line: &[u8]) -> Result<String> {
+    fn run(&self, call: &Call, line: &[u8]) -> Result<String> {
         let words = words::split(line).map_err(refused)?;
         let done = match words.as_slice() {
             [] => Err(refused("no command".to_owned())),
             [command, rest @ ..] => match (command.as_bytes(), rest) {
-                (b"mount", [source, path]) => self.mount(source, path, None),
-                (b"mount", [source, path, list]) => self.mount(source, path, Some(list)),
+                (b"mount", [source, path]) => self.mount(call, source, path, None),
+                (b"mount", [source, path, list]) => self.mount(call, source, path, Some(list)),
                 (b"unmount", [path]) => self.unmount(path, false),
                 (b"unmount", [flag, path]) if flag == "-l" => self.unmount(path, true),
-                (b"bind", [source, target]) => self.bind(source, target),
+                (b"bind", [source, target]) => self.bind(call, source, target),
                 (b"remount", [list]) => self.remount(list),
                 (name, _) => Err(refused(usage(name))),
             },
         };
         let shown = one_line(&String::from_utf8_lossy(line));
         match &done {
-            Ok(_) => tracing::info!(uid = caller.uid, "control: {shown}"),
-            Err(error) => tracing::warn!(uid = caller.uid, "control: {shown}: {error}"),
+            Ok(_) => tracing::info!(uid = call.caller.uid, "control: {shown}"),
+            Err(error) => tracing::warn!(uid = call.caller.uid, "control: {shown}: {error}"),
         }
         done
     }

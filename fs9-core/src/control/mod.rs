@@ -25,6 +25,10 @@
 //!
 //! One write to `ctl` is one command of at most [`COMMAND_MAX`] bytes, with or without a newline at its end. A refused
 //! command fails the write with its errno.
+//!
+//! The write of a command that takes longer than its deadline, or whose writer is interrupted, fails with `ETIMEDOUT` or
+//! `EINTR`, while the command goes on. `ctl` says so until the command ends, then what became of it: it does nothing, unless
+//! it is too far to be held back.
 
 mod access_log;
 mod provider;
@@ -35,7 +39,7 @@ pub use access_log::{AccessLog, AccessRecord, Argument, READERS_MAX};
 pub use provider::{ControlOptions, ControlProvider};
 
 use crate::MountId;
-use fs9_sdk::{Caller, NodeId, Result};
+use fs9_sdk::{Call, NodeId, Result};
 use std::sync::Arc;
 
 /// The longest command, in bytes: what one write of a pipe passes unbroken, and more than a path needs.
@@ -44,11 +48,12 @@ pub const COMMAND_MAX: usize = 4096;
 /// Understands the commands that are written to `ctl`.
 pub trait Commands: Send + Sync {
     /// Runs one command and returns what reading `ctl` then says. The line has no newline and no NUL, and is not empty.
-    /// No lock is held, and it runs on a thread that may block.
+    /// No lock is held, and it runs on a thread that may block. The write of a command that takes too long fails before
+    /// the command ends: one that can look at [`Call::lapsed`] before it changes anything does so.
     ///
     /// # Errors
     /// What the write fails with; its text is what reading `ctl` then says.
-    fn run(&self, caller: Caller, line: &[u8]) -> Result<String>;
+    fn run(&self, call: &Call, line: &[u8]) -> Result<String>;
 }
 
 /// What a handle is open for.

@@ -76,7 +76,7 @@ pub struct ControlProvider {
     handles: Arc<dyn HandleReport>,
     made: Timestamp,
     open: HandleRegistry<Said>,
-    results: Mutex<Results>,
+    results: Arc<Mutex<Results>>,
 }
 
 impl ControlProvider {
@@ -94,7 +94,7 @@ impl ControlProvider {
             handles,
             made: Timestamp::now(),
             open: HandleRegistry::new(),
-            results: Mutex::default(),
+            results: Arc::default(),
         }
     }
 
@@ -104,6 +104,24 @@ impl ControlProvider {
         } else {
             refuse(ErrorKind::AccessDenied)
         }
+    }
+
+    /// Runs what was written to `ctl`, and has the file tell what became of it.
+    fn command(&self, call: &Call, data: &[u8]) -> Result<String> {
+        let command = self.results.lock().begin(call.caller.uid);
+        let hook = {
+            let (results, call) = (Arc::clone(&self.results), call.clone());
+            let cancellation = call.cancellation.clone();
+            cancellation.on_cancel(move || {
+                // Who cancels may be a little faster than the clock.
+                results.lock().let_go(command, call.lapsed().unwrap_or(ErrorKind::Interrupted));
+            })
+        };
+        let result = command_line(data).and_then(|line| self.commands.run(call, line));
+        drop(hook);
+        let told = if call.cancellation.is_cancelled() { call.lapsed() } else { None };
+        self.results.lock().end(command, &result, told);
+        result
     }
 
     fn table(&self) -> Result<Arc<MountTable>> {
@@ -281,9 +299,7 @@ impl Provider for ControlProvider {
         if file_of(file.node)? != File::Ctl {
             return refuse(ErrorKind::BadDescriptor);
         }
-        let result = command_line(data).and_then(|line| self.commands.run(call.caller, line));
-        self.results.lock().remember(call.caller.uid, &result);
-        result.map(|_| data.len())
+        self.command(call, data).map(|_| data.len())
     }
 
     fn flush(&self, _call: &Call, _file: OpenNode) -> Result<()> {

@@ -11,7 +11,9 @@ use fs9_sdk::{
     Fill, Name, NodeId, OpenFlags, OpenNode, OpenTraits, Operation, PollEvents, Provider, Result, SetAttr,
     WriteOptions,
 };
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
 
 const OWNER: u32 = 1000;
 
@@ -19,11 +21,30 @@ const OWNER: u32 = 1000;
 struct Echo;
 
 impl Commands for Echo {
-    fn run(&self, _caller: Caller, line: &[u8]) -> Result<String> {
+    fn run(&self, _call: &Call, line: &[u8]) -> Result<String> {
         match line.strip_prefix(b"ok ") {
             Some(text) => Ok(String::from_utf8_lossy(text).into_owned()),
             None => Err(Error::new(ErrorKind::Busy).during("run").at(line.escape_ascii())),
         }
+    }
+}
+
+/// Mounts at `/late`, once it is allowed to; with `whatever`, also for nobody.
+struct Slow {
+    namespace: Weak<Namespace>,
+    begun: SyncSender<()>,
+    allowed: Mutex<Receiver<()>>,
+}
+
+impl Commands for Slow {
+    fn run(&self, call: &Call, line: &[u8]) -> Result<String> {
+        self.begun.send(()).unwrap();
+        self.allowed.lock().unwrap().recv().unwrap();
+        let nobody = by(OWNER);
+        let call = if line == b"whatever" { &nobody } else { call };
+        let (path, tree) = (VfsPath::parse(b"/late")?, Tree::new(Execution::Inline, &[]));
+        self.namespace.upgrade().unwrap().mount_for(&path, tree, MountOptions::default(), call)?;
+        Ok("mounted".to_owned())
     }
 }
 
@@ -42,8 +63,12 @@ impl HandleReport for OneHandle {
 }
 
 fn control(namespace: &Arc<Namespace>) -> ControlProvider {
+    control_with(namespace, Arc::new(Echo))
+}
+
+fn control_with(namespace: &Arc<Namespace>, commands: Arc<dyn Commands>) -> ControlProvider {
     let options = ControlOptions { version: "fs9 1.2.3".into(), uid: OWNER, gid: 100, log_waits: true };
-    ControlProvider::new(namespace, options, Arc::new(Echo), Arc::new(OneHandle::default()))
+    ControlProvider::new(namespace, options, commands, Arc::new(OneHandle::default()))
 }
 
 fn by(uid: u32) -> Call {
@@ -77,10 +102,14 @@ fn read(control: &ControlProvider, uid: u32, name: &str) -> Vec<u8> {
 
 /// Writes as `echo` does.
 fn write(control: &ControlProvider, uid: u32, command: &[u8]) -> Result<usize> {
+    write_by(control, &by(uid), command)
+}
+
+fn write_by(control: &ControlProvider, call: &Call, command: &[u8]) -> Result<usize> {
     let node = node(control, "ctl").0;
-    let opened = control.open(&by(uid), node, OpenFlags::WRITE_ONLY | OpenFlags::TRUNCATE)?;
+    let opened = control.open(call, node, OpenFlags::WRITE_ONLY | OpenFlags::TRUNCATE)?;
     let file = OpenNode { node, handle: opened.handle };
-    let written = control.write(&by(uid), file, 0, command, WriteOptions::default());
+    let written = control.write(call, file, 0, command, WriteOptions::default());
     control.release(file);
     written
 }
@@ -166,6 +195,59 @@ fn a_command_answers_to_its_user_and_a_refused_one_fails_its_write() {
     assert_eq!(write(&control, 0, b"grab it").unwrap_err().kind(), ErrorKind::Busy);
     assert_eq!(read(&control, OWNER, "ctl"), b"ok\tmounted there\n");
     assert_eq!(read(&control, 0, "ctl"), b"EBUSY\trun grab it: device or resource busy (EBUSY)\n");
+}
+
+/// Symptom: a mount whose write had failed with ETIMEDOUT appeared later, and `ctl` said what the command before it had
+/// given. Cause: the command went on, and nobody told it. Fix: it looks before the mount is made, and `ctl` tells what
+/// becomes of it.
+#[test]
+fn a_command_that_nobody_waits_for_does_nothing_and_ctl_tells_what_becomes_of_it() {
+    let goes_on = "the command goes on: what becomes of it is told here\n";
+    let cases = [
+        ("mount", Deadline::At(Instant::now()), "ETIMEDOUT", 0),
+        ("mount", Deadline::Unlimited, "EINTR", 0),
+        ("whatever", Deadline::Unlimited, "EINTR", 1),
+    ];
+    for (command, deadline, told, mounts) in cases {
+        let namespace = Namespace::new();
+        let (begun, has_begun) = sync_channel(1);
+        let (allow, allowed) = sync_channel(1);
+        let slow = Slow { namespace: Arc::downgrade(&namespace), begun, allowed: Mutex::new(allowed) };
+        let control = control_with(&namespace, Arc::new(slow));
+        let ctl = || String::from_utf8(read(&control, OWNER, "ctl")).unwrap();
+        let call = Call { deadline, cancellation: Cancellation::new(), ..by(OWNER) };
+        let written = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| write_by(&control, &call, command.as_bytes()));
+            has_begun.recv().unwrap();
+            call.cancellation.cancel();
+            let said = ctl();
+            assert!(said.starts_with(&format!("{told}\t")) && said.ends_with(goes_on), "{said}");
+            allow.send(()).unwrap();
+            writer.join().unwrap()
+        });
+        assert_eq!(namespace.table().mounts().count(), mounts, "{command}");
+        if mounts == 1 {
+            written.unwrap();
+            assert_eq!(ctl(), "ok\tmounted, after the writer was told EINTR\n");
+        } else {
+            assert_eq!(written.unwrap_err().kind().name(), told);
+            let said = ctl();
+            assert!(said.starts_with(&format!("{told}\tmount at /late: ")), "{said}");
+            assert!(said.ends_with(": nobody waits for it any more: nothing is mounted\n"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_bind_that_nobody_waits_for_is_not_made() {
+    let namespace = Namespace::new();
+    let at = |path: &[u8]| VfsPath::parse(path).unwrap();
+    namespace.mount(&at(b"/"), Tree::new(Execution::Inline, &["dir/"]), MountOptions::default()).unwrap();
+    let call = Call { cancellation: Cancellation::new(), ..by(OWNER) };
+    call.cancellation.cancel();
+    let refused = namespace.bind_for(&at(b"/dir"), &at(b"/b"), &call).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Interrupted);
+    assert_eq!(namespace.table().mounts().count(), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use fs9_core::control::{Commands, ControlOptions, ControlProvider};
 use fs9_core::layers::{Intent, Interceptor, Layered};
 use fs9_core::{MountOptions, Namespace, VfsPath};
 use fs9_fuse::FuseOptions;
-use fs9_sdk::{Call, Caller, Capabilities, ErrorKind, Execution, Operation, Result};
+use fs9_sdk::{Call, Capabilities, ErrorKind, Execution, Operation, Result};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -42,7 +42,7 @@ impl Interceptor for Odd {
 struct NoCommands;
 
 impl Commands for NoCommands {
-    fn run(&self, _: Caller, _: &[u8]) -> Result<String> {
+    fn run(&self, _: &Call, _: &[u8]) -> Result<String> {
         Err(ErrorKind::NotSupported.into())
     }
 }
