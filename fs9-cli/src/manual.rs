@@ -4,6 +4,8 @@ use crate::command::{self, ManArgs};
 use crate::fault::{Fault, Outcome, Status};
 use crate::options;
 use clap_complete::Shell;
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::Path;
 
 /// Writes a shell's completions to standard output.
@@ -28,8 +30,15 @@ pub(crate) fn run(arguments: &ManArgs) -> Outcome<()> {
         return Err(Fault::usage("man: no directory: see fs9 man --help"));
     };
     std::fs::create_dir_all(directory).map_err(|error| unwritable(directory, &error))?;
-    clap_mangen::generate_to(command::definitions(), directory)
-        .map_err(|error| unwritable(directory, &error))?;
+    // The options of -o as --help shows them are laid out for a terminal: a man page would break them anew.
+    let definitions = command::definitions().mut_subcommand("mount", |mount| mount.after_help(None));
+    clap_mangen::generate_to(definitions, directory).map_err(|error| unwritable(directory, &error))?;
+    let page = directory.join("fs9-mount.1");
+    OpenOptions::new()
+        .append(true)
+        .open(&page)
+        .and_then(|mut file| file.write_all(options::manual_section().as_bytes()))
+        .map_err(|error| unwritable(&page, &error))?;
     // mount(8) users look for the helper's name.
     let link = directory.join("mount.fs9.8");
     std::fs::write(&link, ".so man1/fs9-mount.1\n").map_err(|error| unwritable(&link, &error))
@@ -40,7 +49,6 @@ pub(crate) fn run(arguments: &ManArgs) -> Outcome<()> {
 /// # Errors
 /// A fault unless all was written; a reader who has had enough is none.
 pub(crate) fn print(bytes: &[u8]) -> Outcome<()> {
-    use std::io::Write as _;
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -6,7 +6,7 @@ mod spec;
 mod table;
 mod value;
 
-pub(crate) use reference::{help_text, markdown};
+pub(crate) use reference::{help_text, manual_section, markdown};
 pub(crate) use settings::{IoUring, Locks, LogFormat, LogTarget, LowLatency, Passthrough, Settings};
 pub(crate) use spec::{Remount, Scope, Spec};
 

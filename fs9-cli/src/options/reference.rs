@@ -10,7 +10,7 @@ const INDENT: usize = 26;
 /// How wide a line of `--help` is: clap breaks longer ones without indenting what follows.
 const WIDTH: usize = 80;
 
-/// Returns the options as `--help` and the man page show them.
+/// Returns the options as `--help` shows them.
 pub(crate) fn help_text() -> String {
     let mut text = String::from("Options of -o (separated by commas, later ones go over earlier ones):\n");
     for spec in shown() {
@@ -78,6 +78,25 @@ pub(crate) fn markdown() -> String {
         accepted.join(", ")
     ));
     page
+}
+
+/// Returns the options as a section of the man page, in the language of `man(7)`.
+pub(crate) fn manual_section() -> String {
+    let mut section = String::from(
+        ".SH MOUNT OPTIONS\nWhat \\fB\\-o\\fR takes, separated by commas; later ones go over earlier ones.\n",
+    );
+    for spec in shown() {
+        let (usage, help) = (roff(&spec.usage().to_string()), roff(&restricted_help(spec)));
+        section.push_str(&format!(".TP\n\\fB{usage}\\fR\n{help}\n"));
+    }
+    let accepted = roff(&accepted_names().join(", "));
+    section.push_str(&format!(".PP\nAccepted without effect, for mount(8) and fstab(5): {accepted}.\n"));
+    section
+}
+
+/// Returns text as `man(7)` takes it. A line never begins with a dot here.
+fn roff(text: &str) -> String {
+    text.replace('\\', "\\e").replace('-', "\\-")
 }
 
 /// Returns the options that do something.

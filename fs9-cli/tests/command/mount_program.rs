@@ -148,5 +148,8 @@ fn completions_and_man_pages_come_from_the_same_definitions() {
     {
         assert!(page.replace("\\-", "-").contains(word), "{word} in {page}");
     }
+    // Each option stands alone, with its text below it, and not as a table that a narrow page breaks.
+    assert!(page.contains("\n.TP\n\\fBpassthrough=auto|off\\fR\nWhether the kernel reads"), "{page}");
+    assert!(page.lines().all(|line| !line.starts_with(' ')), "{page}");
     assert!(scratch.path("man/fs9.1").exists() && scratch.path("man/mount.fs9.8").exists());
 }
