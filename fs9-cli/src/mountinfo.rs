@@ -111,10 +111,23 @@ pub(crate) fn octal(digits: &[u8; 3]) -> Option<u8> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::{MountLine, on_top};
     use std::os::unix::ffi::OsStrExt as _;
     use std::path::Path;
+
+    /// Returns a mount of fs9 by root.
+    pub(crate) fn mount() -> MountLine {
+        MountLine {
+            id: 1,
+            device: "0:39".into(),
+            mountpoint: "/mnt/x".into(),
+            options: "rw".into(),
+            fs_type: super::FS_TYPE.into(),
+            source: "memory:".into(),
+            super_options: "rw,user_id=0".into(),
+        }
+    }
 
     const LINE: &[u8] =
         br"36 35 98:0 / /mnt/a\040b rw,noatime shared:1 master:2 - fuse.fs9 memory:\134 rw,user_id=7,group_id=0";

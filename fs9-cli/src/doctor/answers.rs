@@ -129,19 +129,8 @@ mod tests {
     use super::{Answer, findings, lets_in, meaning};
     use crate::doctor::finding::State;
     use crate::mountinfo::MountLine;
+    use crate::mountinfo::tests::mount;
     use rustix::io::Errno;
-
-    fn mount() -> MountLine {
-        MountLine {
-            id: 1,
-            device: "0:39".into(),
-            mountpoint: "/mnt/x".into(),
-            options: "rw".into(),
-            fs_type: "fuse.fs9".into(),
-            source: "x".into(),
-            super_options: "rw".into(),
-        }
-    }
 
     #[test]
     fn each_answer_is_told_with_what_to_do() {

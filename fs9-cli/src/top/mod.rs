@@ -215,19 +215,10 @@ fn now() -> String {
 mod tests {
     use super::{now, only};
     use crate::fault::Status;
-    use crate::mountinfo::MountLine;
 
     #[test]
     fn without_a_mount_point_there_must_be_one_mount() {
-        let line = MountLine {
-            id: 1,
-            device: "0:39".into(),
-            mountpoint: "/mnt/x".into(),
-            options: "rw".into(),
-            fs_type: "fuse.fs9".into(),
-            source: "memory:".into(),
-            super_options: "rw".into(),
-        };
+        let line = crate::mountinfo::tests::mount();
         assert_eq!(only(vec![]).unwrap_err().status(), Status::MountFailed);
         assert_eq!(only(vec![line.clone()]).unwrap(), line);
         let several = only(vec![line.clone(), line]).unwrap_err();

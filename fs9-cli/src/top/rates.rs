@@ -96,21 +96,12 @@ fn since(before: Option<u64>, after: u64) -> u64 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::{between, since};
-    use crate::mountinfo::MountLine;
+    use crate::mountinfo;
     use crate::status::{MountRecord, OperationRecord, PathRecord, ProviderRecord, State};
     use std::time::Duration;
 
     /// Returns a mount with one provider, whose operations have these calls, errors and nanoseconds.
     pub(in crate::top) fn mount(origin: u64, operations: &[(&str, u64, u64, u64)]) -> MountRecord {
-        let line = MountLine {
-            id: 1,
-            device: "0:39".into(),
-            mountpoint: "/mnt/x".into(),
-            options: "rw".into(),
-            fs_type: "fuse.fs9".into(),
-            source: "memory:".into(),
-            super_options: "rw".into(),
-        };
         let operation = |&(name, calls, errors, total_ns): &(&str, u64, u64, u64)| OperationRecord {
             operation: name.to_owned(),
             calls,
@@ -135,7 +126,7 @@ pub(super) mod tests {
             refused: 0,
             operations: operations.iter().map(operation).collect(),
         };
-        let mut record = MountRecord::new(&line, State::Serving);
+        let mut record = MountRecord::new(&mountinfo::tests::mount(), State::Serving);
         (record.handles, record.providers) = (Some(3), vec![provider]);
         record.mounts = vec![PathRecord {
             path: "/a".into(),
