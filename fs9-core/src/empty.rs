@@ -40,21 +40,14 @@ impl Provider for EmptyDirectory {
     }
 
     fn getattr(&self, _call: &Call, _node: NodeId, _handle: Option<FileHandle>) -> Result<Attr> {
+        let id = ObjectId { device: 0, number: NodeId::ROOT.0, generation: 0 };
         Ok(Attr {
-            id: ObjectId { device: 0, number: NodeId::ROOT.0, generation: 0 },
-            kind: FileType::Directory,
-            permissions: PERMISSIONS,
             nlink: 2,
             uid: geteuid().as_raw(),
             gid: getegid().as_raw(),
-            rdev: 0,
-            size: 0,
-            blocks: 0,
             block_size: BLOCK_BYTES,
-            atime: self.made,
-            mtime: self.made,
-            ctime: self.made,
             btime: Some(self.made),
+            ..Attr::new(id, FileType::Directory, PERMISSIONS, self.made)
         })
     }
 

@@ -37,6 +37,27 @@ pub struct Attr {
 }
 
 impl Attr {
+    /// Returns the attributes of an empty object of root's with one name. All its times are `time`, except that of its
+    /// creation, which is not known.
+    pub const fn new(id: ObjectId, kind: FileType, permissions: u16, time: Timestamp) -> Attr {
+        Attr {
+            id,
+            kind,
+            permissions,
+            nlink: 1,
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            size: 0,
+            blocks: 0,
+            block_size: 4096,
+            atime: time,
+            mtime: time,
+            ctime: time,
+            btime: None,
+        }
+    }
+
     /// Returns the mode as in `st_mode`: type and permission bits.
     pub const fn mode(&self) -> u32 {
         self.kind.mode_bits() | (self.permissions as u32 & 0o7777)
@@ -61,26 +82,8 @@ mod tests {
     use crate::{Caller, FileType, ObjectId, Timestamp};
 
     fn file(permissions: u16, gid: u32) -> Attr {
-        let time = Timestamp::default();
         let id = ObjectId { device: 0, number: 1, generation: 0 };
-        let (kind, nlink, uid, rdev, size, blocks, block_size) = (FileType::Regular, 1, 0, 0, 0, 0, 4096);
-        let (atime, mtime, ctime, btime) = (time, time, time, None);
-        Attr {
-            id,
-            kind,
-            permissions,
-            nlink,
-            uid,
-            gid,
-            rdev,
-            size,
-            blocks,
-            block_size,
-            atime,
-            mtime,
-            ctime,
-            btime,
-        }
+        Attr { gid, ..Attr::new(id, FileType::Regular, permissions, Timestamp::default()) }
     }
 
     #[test]

@@ -19,24 +19,12 @@ impl PathProvider for Hello {
             b"hello.txt" => (FileType::Regular, 0o444, CONTENT.len() as u64),
             _ => return Err(ErrorKind::NotFound.into()),
         };
-        let then = Timestamp::default();
         // Number 0: the adapter numbers the objects.
         let id = ObjectId { device: 0, number: 0, generation: 0 };
         Ok(Attr {
-            id,
-            kind,
-            permissions,
-            nlink: 1,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
             size,
             blocks: size.div_ceil(512),
-            block_size: 4096,
-            atime: then,
-            mtime: then,
-            ctime: then,
-            btime: None,
+            ..Attr::new(id, kind, permissions, Timestamp::default())
         })
     }
 

@@ -147,22 +147,16 @@ impl ControlProvider {
             _ if file_of(node)? == File::Ctl => (FileType::Regular, 0o600, 1),
             _ => (FileType::Regular, 0o400, 1),
         };
+        let id = ObjectId { device: 0, number: node.0, generation: 0 };
         Ok(Attr {
-            id: ObjectId { device: 0, number: node.0, generation: 0 },
-            kind,
-            permissions,
             nlink,
             uid: self.options.uid,
             gid: self.options.gid,
-            rdev: 0,
             // As in proc(5): the size is not known before the content is made.
             size: 0,
-            blocks: 0,
             block_size: COMMAND_MAX as u32,
-            atime: self.made,
-            mtime: self.made,
-            ctime: self.made,
             btime: Some(self.made),
+            ..Attr::new(id, kind, permissions, self.made)
         })
     }
 

@@ -68,23 +68,9 @@ impl Tree {
 
     fn attr(&self, node: NodeId) -> Attr {
         let is_directory = self.directories.contains(&node);
-        let time = Timestamp::default();
-        Attr {
-            id: ObjectId { device: 0, number: node.0, generation: 0 },
-            kind: if is_directory { FileType::Directory } else { FileType::Regular },
-            permissions: 0o755,
-            nlink: 1,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            size: 0,
-            blocks: 0,
-            block_size: 4096,
-            atime: time,
-            mtime: time,
-            ctime: time,
-            btime: None,
-        }
+        let kind = if is_directory { FileType::Directory } else { FileType::Regular };
+        let id = ObjectId { device: 0, number: node.0, generation: 0 };
+        Attr::new(id, kind, 0o755, Timestamp::default())
     }
 }
 

@@ -134,21 +134,13 @@ impl Frontend {
 
     /// Returns the attributes of a directory that exists only as the ancestor of a mount point.
     pub(super) fn synthetic_attr(&self, place: PlaceId) -> Attr {
+        let id = ObjectId { device: 0, number: synthetic_ino(place).0, generation: 0 };
         Attr {
-            id: ObjectId { device: 0, number: synthetic_ino(place).0, generation: 0 },
-            kind: FileType::Directory,
-            permissions: SYNTHETIC_PERMISSIONS,
             nlink: 2,
             uid: self.owner.0,
             gid: self.owner.1,
-            rdev: 0,
-            size: 0,
-            blocks: 0,
-            block_size: 4096,
-            atime: self.started,
-            mtime: self.started,
-            ctime: self.started,
             btime: Some(self.started),
+            ..Attr::new(id, FileType::Directory, SYNTHETIC_PERMISSIONS, self.started)
         }
     }
 

@@ -35,22 +35,13 @@ impl Feed {
 
     fn attr(&self, node: NodeId) -> Attr {
         let time = Timestamp { seconds: 1, nanoseconds: 0 };
-        let is_file = node == FILE;
-        Attr {
-            id: ObjectId { device: 0, number: 100 + node.0, generation: 0 },
-            kind: if is_file { FileType::Regular } else { FileType::Directory },
-            permissions: if is_file { 0o644 } else { 0o755 },
-            nlink: 1,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            size: if is_file { self.0.lock().text.len() as u64 } else { 0 },
-            blocks: 0,
-            block_size: 4096,
-            atime: time,
-            mtime: time,
-            ctime: time,
-            btime: None,
+        let id = ObjectId { device: 0, number: 100 + node.0, generation: 0 };
+        match node == FILE {
+            true => {
+                let size = self.0.lock().text.len() as u64;
+                Attr { size, ..Attr::new(id, FileType::Regular, 0o644, time) }
+            }
+            false => Attr::new(id, FileType::Directory, 0o755, time),
         }
     }
 }

@@ -67,23 +67,8 @@ impl Provider for Empty {
     }
 
     fn getattr(&self, _: &Call, node: NodeId, _: Option<FileHandle>) -> Result<Attr> {
-        let now = Timestamp::default();
-        Ok(Attr {
-            id: ObjectId { device: 0, number: node.0, generation: 0 },
-            kind: FileType::Directory,
-            permissions: 0o777,
-            nlink: 2,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            size: 0,
-            blocks: 0,
-            block_size: 4096,
-            atime: now,
-            mtime: now,
-            ctime: now,
-            btime: None,
-        })
+        let id = ObjectId { device: 0, number: node.0, generation: 0 };
+        Ok(Attr::new(id, FileType::Directory, 0o777, Timestamp::default()))
     }
 
     fn open(&self, _: &Call, _: NodeId, _: OpenFlags) -> Result<Opened> {

@@ -305,23 +305,7 @@ mod tests {
     const ROOT: NodeId = NodeId::ROOT;
 
     fn attr(kind: FileType, number: u64) -> Attr {
-        let moment = Timestamp::default();
-        Attr {
-            id: ObjectId { device: 0, number, generation: 0 },
-            kind,
-            permissions: 0o644,
-            nlink: 1,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            size: 0,
-            blocks: 0,
-            block_size: 4_096,
-            atime: moment,
-            mtime: moment,
-            ctime: moment,
-            btime: None,
-        }
+        Attr::new(ObjectId { device: 0, number, generation: 0 }, kind, 0o644, Timestamp::default())
     }
 
     fn found(tree: &mut Tree, parent: NodeId, name: &str, number: u64) -> NodeId {

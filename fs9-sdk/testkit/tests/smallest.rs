@@ -13,23 +13,12 @@ const FILE: NodeId = NodeId(2);
 struct Hello;
 
 fn attr(node: NodeId) -> Attr {
-    let is_file = node == FILE;
-    Attr {
-        id: ObjectId { device: 0, number: node.0, generation: 0 },
-        kind: if is_file { FileType::Regular } else { FileType::Directory },
-        permissions: if is_file { 0o444 } else { 0o555 },
-        nlink: 1,
-        uid: 0,
-        gid: 0,
-        rdev: 0,
-        size: if is_file { CONTENT.len() as u64 } else { 0 },
-        blocks: 1,
-        block_size: 4_096,
-        atime: Timestamp::default(),
-        mtime: Timestamp::default(),
-        ctime: Timestamp::default(),
-        btime: None,
-    }
+    let id = ObjectId { device: 0, number: node.0, generation: 0 };
+    let (kind, permissions, size) = match node {
+        FILE => (FileType::Regular, 0o444, CONTENT.len() as u64),
+        _ => (FileType::Directory, 0o555, 0),
+    };
+    Attr { size, blocks: 1, ..Attr::new(id, kind, permissions, Timestamp::default()) }
 }
 
 impl Provider for Hello {

@@ -23,23 +23,8 @@ fn views(paths: &[&str]) -> Vec<Arc<MountView>> {
 }
 
 fn entry(node: u64, number: u64, generation: u64) -> Entry {
-    let time = Timestamp::default();
-    let attr = Attr {
-        id: ObjectId { device: 0, number, generation },
-        kind: FileType::Regular,
-        permissions: 0o644,
-        nlink: 1,
-        uid: 0,
-        gid: 0,
-        rdev: 0,
-        size: 0,
-        blocks: 0,
-        block_size: 4096,
-        atime: time,
-        mtime: time,
-        ctime: time,
-        btime: None,
-    };
+    let id = ObjectId { device: 0, number, generation };
+    let attr = Attr::new(id, FileType::Regular, 0o644, Timestamp::default());
     Entry { node: NodeId(node), attr }
 }
 
