@@ -5,16 +5,24 @@
 //! themselves. They wait for nothing that the backing would not let them wait for: the kernel locks the same directories
 //! for each of them (`Documentation/filesystems/directory-locking.rst` of Linux).
 //!
-//! Invariant: no directory is listed twice. Lock order: `list` alone; it is not held while a directory is busy.
+//! Invariant: no directory is listed twice. Lock order: `state` alone; it is not held while a directory is busy.
 
 use fs9_sdk::NodeId;
 use parking_lot::{Condvar, Mutex};
 
-/// The directories that are busy, as many as there are calls under way, or twice as many.
+/// The directories that are busy.
 #[derive(Default)]
 pub(crate) struct BusyDirectories {
-    list: Mutex<Vec<NodeId>>,
+    state: Mutex<State>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// One or two of each call under way.
+    busy: Vec<NodeId>,
+    /// Calls that wait for their turn.
+    waiting: usize,
 }
 
 /// Keeps one or two directories busy.
@@ -26,23 +34,34 @@ pub(crate) struct Busy<'a> {
 impl BusyDirectories {
     /// Waits until neither directory is busy, and makes both so; they may be the same.
     pub(crate) fn occupy(&self, first: NodeId, second: NodeId) -> Busy<'_> {
-        let mut list = self.list.lock();
+        let mut state = self.state.lock();
         // Both or none: who has one and waits for the other could wait for ever.
-        while list.contains(&first) || list.contains(&second) {
-            self.changed.wait(&mut list);
+        while state.busy.contains(&first) || state.busy.contains(&second) {
+            state.waiting += 1;
+            self.changed.wait(&mut state);
+            state.waiting -= 1;
         }
-        list.push(first);
+        state.busy.push(first);
         if second != first {
-            list.push(second);
+            state.busy.push(second);
         }
         Busy { all: self, directories: [first, second] }
+    }
+
+    /// Returns how many calls wait for their turn.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.state.lock().waiting
     }
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.all.list.lock().retain(|directory| !self.directories.contains(directory));
-        self.all.changed.notify_all();
+        let mut state = self.all.state.lock();
+        state.busy.retain(|directory| !self.directories.contains(directory));
+        if state.waiting > 0 {
+            self.all.changed.notify_all();
+        }
     }
 }
 
@@ -69,6 +88,6 @@ mod tests {
             scope.spawn(|| turns(2, 1));
             scope.spawn(|| turns(2, 2));
         });
-        assert_eq!(*busy.list.lock(), [NodeId(7)]);
+        assert_eq!(busy.state.lock().busy, [NodeId(7)]);
     }
 }

@@ -4,7 +4,6 @@ use crate::ground::{Ground, ROOT, kind, name, root};
 use fs9_local::{DescriptorBudget, LocalOptions};
 use fs9_sdk::{ErrorKind, NodeId, OpenFlags, OpenNode, Provider};
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 const NODES: usize = 64;
 
@@ -148,47 +147,6 @@ fn opens_beyond_the_budget_are_refused_and_nothing_else_is() {
     ground.provider.release(open[0]);
     let again = ground.open(&root(), file.node, OpenFlags::empty()).unwrap();
     ground.provider.release(again);
-}
-
-/// Symptom: ESTALE for a node that was known, after two renames to one name at the same time (through two binds; the
-/// kernel lets one mount do one of them after the other). Cause: both shielded the object that had the name, and the
-/// second took it from the object that the first had brought there. Fix: one after the other, as the backing does.
-#[test]
-fn of_two_renames_to_one_name_at_the_same_time_neither_loses_a_node() {
-    const PAIRS: usize = 300;
-    let ground = Ground::new(options(true));
-    let dir = ground.provider.mkdir(&root(), ROOT, name("d"), 0o755).unwrap().node;
-    let file = |number: usize, side: usize| format!("{number}.{side}");
-    let make = |at: usize| {
-        let text = file(at / 2, at % 2);
-        std::fs::write(ground.path(&format!("d/{text}")), "").unwrap();
-        ground.lookup(dir, &text).unwrap().node
-    };
-    let nodes: Vec<NodeId> = (0..2 * PAIRS).map(make).collect();
-    let arrived = AtomicUsize::new(0);
-    let renames = |side: usize| {
-        for pair in 0..PAIRS {
-            arrived.fetch_add(1, Ordering::SeqCst);
-            // A futex would wake the other too late; who waits long leaves the processor to it.
-            for turn in 0.. {
-                match arrived.load(Ordering::SeqCst) < 2 * (pair + 1) {
-                    true if turn < 1000 => std::hint::spin_loop(),
-                    true => std::thread::yield_now(),
-                    false => break,
-                }
-            }
-            let from = file(pair, side);
-            let place = |text| fs9_sdk::Place { parent: dir, name: name(text) };
-            let flags = fs9_sdk::RenameFlags::empty();
-            ground.provider.rename(&root(), place(&from), place("target"), flags).unwrap();
-        }
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(|| renames(0));
-        renames(1);
-    });
-    let lost = nodes.iter().filter(|node| ground.getattr(**node).is_err()).count();
-    assert_eq!(lost, 0, "of {} nodes", nodes.len());
 }
 
 /// Makes so many files without a name, and returns their nodes.
