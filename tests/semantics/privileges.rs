@@ -45,14 +45,21 @@ const DEEDS: [(&str, Deed); 7] = [
     }),
 ];
 
-/// Makes Alice's file with this mode, lets `actor` do the deed, and returns what is left of mode and capability.
-fn outcome(dir: &Path, mode: u32, actor: Option<Actor>, deed: Deed) -> (u32, bool, u64) {
+/// Makes Alice's file with this mode, lets `actor` do the deed, and returns what is left of mode and capability. `settle`
+/// waits until nobody writes to the file any more.
+fn outcome(
+    (dir, settle): (&Path, impl Fn()),
+    mode: u32,
+    actor: Option<Actor>,
+    deed: Deed,
+) -> (u32, bool, u64) {
     let path = dir.join("program");
     drop(std::fs::remove_file(&path));
     std::fs::write(&path, b"#!/bin/sh\n").unwrap();
     std::os::unix::fs::chown(&path, Some(Actor::ALICE.uid), Some(Actor::ALICE.gid)).unwrap();
     std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
     rustix::fs::setxattr(&path, "security.capability", &CAPABILITY, XattrFlags::empty()).unwrap();
+    settle();
     match actor {
         None => deed(&path),
         Some(actor) => actor.run(|| deed(&path)),
@@ -80,8 +87,8 @@ fn compare(options: &str) {
     for (who, actor) in ACTORS {
         for mode in MODES {
             for (what, deed) in DEEDS {
-                let here = outcome(&mount.path(""), mode, actor, deed);
-                let there = outcome(&native, mode, actor, deed);
+                let here = outcome((&mount.path(""), || mount.wait_for_writers()), mode, actor, deed);
+                let there = outcome((&native, || ()), mode, actor, deed);
                 if here != there {
                     differing.push(format!(
                         "{what} by {who} on {mode:o}: mount {}, native {}",
@@ -109,12 +116,18 @@ fn privileges_are_lost_as_natively_without_passthrough() {
 const TEAM: u32 = 61_077;
 
 /// Makes Alice's file of a group, with set-group-ID but without group execution; returns the mode after the deed.
-fn mode_for_member(dir: &Path, group: u32, (actor, groups): (Actor, &[u32]), deed: Deed) -> u32 {
+fn mode_for_member(
+    (dir, settle): (&Path, impl Fn()),
+    group: u32,
+    (actor, groups): (Actor, &[u32]),
+    deed: Deed,
+) -> u32 {
     let path = dir.join("locked");
     drop(std::fs::remove_file(&path));
     std::fs::write(&path, b"0123456789").unwrap();
     std::os::unix::fs::chown(&path, Some(Actor::ALICE.uid), Some(group)).unwrap();
     std::fs::set_permissions(&path, Permissions::from_mode(0o2666)).unwrap();
+    settle();
     actor.run_in(groups, || deed(&path));
     std::fs::metadata(&path).unwrap().mode() & 0o7777
 }
@@ -135,8 +148,9 @@ fn set_group_id_without_execution_stays_for_members_of_the_group() {
         for group in [TEAM, Actor::ALICE.gid] {
             for who in [(Actor::ALICE, &[TEAM][..]), (Actor::BOB, &[TEAM]), (Actor::BOB, &[])] {
                 for (what, deed) in DEEDS.into_iter().chain([to_team]) {
-                    let there = mode_for_member(native, group, who, deed);
-                    let here = mode_for_member(&mount.path(""), group, who, deed);
+                    let there = mode_for_member((native, || ()), group, who, deed);
+                    let settle = || mount.wait_for_writers();
+                    let here = mode_for_member((&mount.path(""), settle), group, who, deed);
                     assert_eq!(here, there, "{what} by {who:?} of {group}: {here:o}, natively {there:o}");
                     stayed += usize::from(there == 0o2666 && group == TEAM && !who.1.is_empty());
                 }

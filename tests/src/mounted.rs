@@ -120,6 +120,22 @@ impl Mounted {
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     }
 
+    /// Waits until the daemon knows that no file is open for writing any more: the kernel tells of a `close(2)` when that has
+    /// returned, and rings do not keep the order.
+    ///
+    /// # Panics
+    /// If somebody still writes after the deadline.
+    pub fn wait_for_writers(&self) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let handles = self.control("handles");
+            let writes = |line: &&str| line.split('\t').any(|field| field == "w" || field == "rw");
+            let Some(writer) = handles.lines().find(writes) else { return };
+            assert!(Instant::now() < deadline, "still open: {writer}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Gives one command to the control file.
     ///
     /// # Errors
