@@ -3,7 +3,7 @@
 use super::super::answer::{Answer, Outcome, comparable_time, refusal_to_truncate, xattr_name};
 use super::super::operation::{ModelTime, Operation, Path};
 use super::{InProcess, done, kind, set_time, stat_of};
-use fs9_sdk::{Attr, Entry, ErrorKind, FileType, SetAttr, XattrFlags};
+use fs9_sdk::{Attr, Entry, ErrorKind, FileType, NodeId, OpenFlags, OpenNode, SetAttr, XattrFlags};
 
 impl InProcess {
     pub(super) fn attributes(&mut self, operation: &Operation) -> Outcome {
@@ -19,7 +19,7 @@ impl InProcess {
                 let entry = self.find(path)?;
                 match refusal_to_truncate(entry.attr.kind) {
                     Some(refusal) => Err(refusal),
-                    None => self.set(entry, self.size(*size)),
+                    None => self.cut(entry.node, self.size(*size)),
                 }
             }
             Operation::Chmod { path, mode } => {
@@ -52,6 +52,16 @@ impl InProcess {
         let told = self.provider().setattr(&self.call, entry.node, None, changes).map_err(kind)?;
         let now = self.provider().getattr(&self.call, entry.node, None).map_err(kind)?;
         if told == now { Ok(Answer::Done) } else { Err(ErrorKind::Protocol) }
+    }
+
+    /// Sets a size through a handle, as the native side does: without one, file systems disagree on whether a size that
+    /// stays as it was renews the times (ext4 does, tmpfs does not).
+    fn cut(&self, node: NodeId, size: SetAttr) -> Outcome {
+        let handle = self.provider().open(&self.call, node, OpenFlags::READ_WRITE).map_err(kind)?.handle;
+        let told = self.provider().setattr(&self.call, node, Some(handle), size);
+        let now = self.provider().getattr(&self.call, node, Some(handle));
+        self.provider().release(OpenNode { node, handle });
+        if told.map_err(kind)? == now.map_err(kind)? { Ok(Answer::Done) } else { Err(ErrorKind::Protocol) }
     }
 
     fn set_times(&mut self, path: &Path, atime: ModelTime, mtime: ModelTime) -> Outcome {
