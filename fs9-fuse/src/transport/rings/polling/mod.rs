@@ -52,9 +52,10 @@ impl Polling {
 }
 
 impl Polling {
-    /// Returns whether a client is another one than at the last call, on whatever thread.
+    /// Returns whether a client is another one than at the last call, on whatever thread. What the kernel asks by itself,
+    /// after a close for instance, has no client.
     fn is_another(&self, client: u32) -> bool {
-        let is_another = self.last_client.load(Ordering::Relaxed) != client;
+        let is_another = client != 0 && self.last_client.load(Ordering::Relaxed) != client;
         if is_another {
             self.last_client.store(client, Ordering::Relaxed);
         }
@@ -207,6 +208,14 @@ mod tests {
     use std::io::Read;
     use std::os::fd::OwnedFd;
     use std::sync::{Arc, OnceLock};
+
+    #[test]
+    fn what_the_kernel_asks_by_itself_is_of_no_other_client() {
+        let polling = Polling::new(Awake::default());
+        let clients = [7, 7, 0, 7, 8, 0, 8, 7];
+        let others: Vec<_> = clients.into_iter().filter(|&client| polling.is_another(client)).collect();
+        assert_eq!(others, [7, 8, 7]);
+    }
 
     #[test]
     fn the_number_of_running_threads_is_read() {
