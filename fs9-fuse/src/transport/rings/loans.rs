@@ -5,8 +5,8 @@
 //! one that polls, which thereby has the entry, too. One is enough: it is there when the other is not. When the thread
 //! polls no more, it gives the entry back in the same way, with the next answer.
 //!
-//! Invariants: a thread has at most one entry of another; no entry is with a thread that has ended. No lock is held while
-//! another is taken.
+//! Invariants: a thread has at most one entry of another; no answer is handed to a thread that is at a request, for it may
+//! be there for long; no entry is with a thread that has ended. No lock is held while another is taken.
 
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -23,21 +23,36 @@ struct State<T> {
     owner: Option<Arc<Loans<T>>>,
     /// Another thread has the entry of this one.
     is_lent: bool,
+    /// This thread lays down at once what comes to it.
+    is_open: bool,
     has_ended: bool,
 }
 
 impl<T> Loans<T> {
     /// Returns what comes to a thread, which is woken so.
     pub(super) fn new(wake: impl Fn() + Send + Sync + 'static) -> Arc<Loans<T>> {
-        let state = State { arrived: Vec::new(), owner: None, is_lent: false, has_ended: false };
+        let state =
+            State { arrived: Vec::new(), owner: None, is_lent: false, is_open: false, has_ended: false };
         Arc::new(Loans { wake: Box::new(wake), state: Mutex::new(state) })
+    }
+
+    /// Says that this thread looks for requests, and takes what is lent to it meanwhile.
+    pub(super) fn open(&self) {
+        self.state.lock().is_open = true;
+    }
+
+    /// Says that this thread does what it has found. Returns the answers that others handed to it.
+    pub(super) fn close(&self) -> Vec<T> {
+        let mut state = self.state.lock();
+        state.is_open = false;
+        std::mem::take(&mut state.arrived)
     }
 
     /// Lends the entry of `owner` to this thread, which lays the answer down. Returns the answer if it does not take it.
     pub(super) fn lend(&self, answer: T, owner: &Arc<Loans<T>>) -> Option<T> {
         owner.state.lock().is_lent = true;
         let mut state = self.state.lock();
-        if state.has_ended || state.owner.is_some() {
+        if state.has_ended || !state.is_open || state.owner.is_some() {
             drop(state);
             owner.state.lock().is_lent = false;
             return Some(answer);
@@ -109,6 +124,7 @@ mod tests {
     #[test]
     fn one_entry_is_lent_and_comes_back() {
         let ((borrower, woken), (owner, owner_woken)) = (thread(), thread());
+        borrower.open();
         assert_eq!(borrower.lend(1, &owner), None);
         assert_eq!((borrower.arrived(), woken.load(Ordering::Relaxed)), (vec![1], 1));
         assert!(owner.is_expecting());
@@ -126,8 +142,21 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_handed_to_a_thread_that_is_at_a_request() {
+        let ((borrower, woken), (owner, _)) = (thread(), thread());
+        assert_eq!(borrower.lend(1, &owner), Some(1));
+        borrower.open();
+        assert_eq!(borrower.lend(2, &owner), None);
+        assert_eq!(borrower.close(), [2]);
+        assert_eq!(borrower.give_back(3), None);
+        assert_eq!(borrower.lend(4, &owner), Some(4));
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
     fn nobody_waits_for_a_thread_that_ended() {
         let ((borrower, _), (owner, woken)) = (thread(), thread());
+        borrower.open();
         assert_eq!(borrower.lend(1, &owner), None);
         borrower.end();
         assert!(!owner.is_expecting());
@@ -139,6 +168,7 @@ mod tests {
     #[test]
     fn the_entry_of_a_thread_that_ended_stays_where_it_is() {
         let ((borrower, _), (owner, _)) = (thread(), thread());
+        borrower.open();
         assert_eq!(borrower.lend(1, &owner), None);
         owner.end();
         assert_eq!(borrower.give_back(2), Some(2));

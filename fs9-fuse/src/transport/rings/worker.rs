@@ -96,8 +96,23 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Sends answers and waits until something is there.
+    /// Sends answers and waits until something is there. What was lent meanwhile is on its way then.
     fn wait(&mut self) -> io::Result<()> {
+        let polls = self.poller.as_ref().is_some_and(Poller::polls);
+        if polls {
+            self.loans.open();
+        }
+        let waited = self.wait_at_all();
+        if polls {
+            for settled in self.loans.close() {
+                self.lay_down(settled)?;
+                self.ring.look()?;
+            }
+        }
+        waited
+    }
+
+    fn wait_at_all(&mut self) -> io::Result<()> {
         let is_owing = !self.owed.is_empty() || (self.poller.is_some() && self.loans.is_expecting());
         if let Some(poller) = &mut self.poller {
             // Whatever else there is to say, waiting says it.
