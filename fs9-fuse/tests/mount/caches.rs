@@ -1,12 +1,14 @@
 //! What the kernel answers by itself, and when it asks again.
 
-use crate::support::{Mounted, local, memory};
+use crate::support::{Mounted, local, memory, wait_until};
 use fs9_fuse::FuseOptions;
 use fs9_sdk::Operation;
 use std::fs;
 use std::time::Duration;
 
+/// Returns how many requests came so far. The kernel tells of a close after that has returned.
 fn requests(mounted: &Mounted) -> u64 {
+    wait_until("what nobody uses is closed", || mounted.session.open_handles() == 0);
     mounted.session.counters().total()
 }
 
